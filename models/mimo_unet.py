@@ -1,0 +1,157 @@
+"""MIMO-UNet and MIMO-UNet+: one U-Net with several input and output scales.
+
+Source: Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021,
+arXiv:2108.05054, section 3 and figure 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.base import RestorationModel
+from models.blocks.conv import ConvReLU, ResidualBlock, UpConvReLU
+
+
+@dataclass(frozen=True, slots=True)
+class MIMOUNetConfig:
+    """Size of a MIMO-UNet; the defaults are the paper's smaller network."""
+
+    width: int = 32  # channels at full size; twice and four times as many below
+    blocks: int = 8  # residual blocks in each of the six encoder and decoder levels
+    dropout: float = 0.0  # drops whole channels of the fused features, while training only
+
+    def __post_init__(self) -> None:
+        if self.width < 4 or self.width % 4:
+            raise ValueError(f"width {self.width} is not a positive multiple of 4")
+        if self.blocks < 1:
+            raise ValueError(f"blocks {self.blocks} is less than 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
+
+
+MIMO_UNET = MIMOUNetConfig()
+MIMO_UNET_PLUS = MIMOUNetConfig(blocks=20, dropout=0.1)
+
+
+class MIMOUNet(RestorationModel):
+    """Three scales in, three scales out: (N, 3, H, W) with H and W multiples of 4.
+
+    ``forward`` returns the images at full, half and quarter size.
+    """
+
+    def __init__(self, config: MIMOUNetConfig = MIMO_UNET) -> None:
+        super().__init__()
+        full, half, quarter = config.width, config.width * 2, config.width * 4
+
+        self.head = ConvReLU(3, full, 3)
+        self.downs = nn.ModuleList([ConvReLU(full, half, 3, 2), ConvReLU(half, quarter, 3, 2)])
+        self.shallow = nn.ModuleList([ShallowFeatures(half), ShallowFeatures(quarter)])
+        self.attention = nn.ModuleList([FeatureAttention(half), FeatureAttention(quarter)])
+        self.encoders = nn.ModuleList(
+            _residual_blocks(channels, config.blocks) for channels in (full, half, quarter)
+        )
+        everything = full + half + quarter
+        self.fusions = nn.ModuleList([FeatureFusion(everything, full), FeatureFusion(everything, half)])
+        self.drop = nn.Dropout2d(config.dropout)
+
+        # Decoder lists run from fine to coarse, like everything above.
+        self.decoders = nn.ModuleList(
+            _residual_blocks(channels, config.blocks) for channels in (full, half, quarter)
+        )
+        self.ups = nn.ModuleList([UpConvReLU(half, full), UpConvReLU(quarter, half)])
+        self.merges = nn.ModuleList([ConvReLU(half, full, 1), ConvReLU(quarter, half, 1)])
+        self.tails = nn.ModuleList(
+            nn.Conv2d(channels, 3, 3, padding=1) for channels in (full, half, quarter)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        # Nearest-neighbour halving keeps the top-left pixel of each 2×2, as the authors' code does.
+        x_half = F.interpolate(x, scale_factor=0.5)
+        x_quarter = F.interpolate(x_half, scale_factor=0.5)
+
+        full = self.encoders[0](self.head(x))
+        half = self.attention[0](self.downs[0](full), self.shallow[0](x_half))
+        half = self.encoders[1](half)
+        quarter = self.attention[1](self.downs[1](half), self.shallow[1](x_quarter))
+        quarter = self.encoders[2](quarter)
+
+        skip_full, skip_half = self._fuse(full, half, quarter)
+
+        deep = self.decoders[2](quarter)
+        out_quarter = self.tails[2](deep) + x_quarter
+        deep = self.decoders[1](self.merges[1](torch.cat([self.ups[1](deep), skip_half], dim=1)))
+        out_half = self.tails[1](deep) + x_half
+        deep = self.decoders[0](self.merges[0](torch.cat([self.ups[0](deep), skip_full], dim=1)))
+        return self.tails[0](deep) + x, out_half, out_quarter
+
+    def output_layers(self) -> tuple[nn.Module, ...]:
+        return tuple(self.tails)
+
+    def _fuse(self, full: Tensor, half: Tensor, quarter: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the skip features at full and half size, each drawn from all three scales."""
+        quarter_at_half = F.interpolate(quarter, scale_factor=2)
+        at_full = [full, F.interpolate(half, scale_factor=2), F.interpolate(quarter_at_half, scale_factor=2)]
+        at_half = [F.interpolate(full, scale_factor=0.5), half, quarter_at_half]
+        return self.drop(self.fusions[0](at_full)), self.drop(self.fusions[1](at_half))
+
+
+class ShallowFeatures(nn.Module):
+    """Shallow convolutional module (SCM): features of a reduced input image."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ConvReLU(3, channels // 4, 3),
+            ConvReLU(channels // 4, channels // 2, 1),
+            ConvReLU(channels // 2, channels // 2, 3),
+            ConvReLU(channels // 2, channels - 3, 1),
+        )
+        self.project = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.project(torch.cat([x, self.body(x)], dim=1))
+        return features
+
+
+class FeatureAttention(nn.Module):
+    """Feature attention module (FAM): shallow features decide what of the encoder's passes on."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor, shallow: Tensor) -> Tensor:
+        gated: Tensor = self.conv(features * shallow)
+        return features + gated
+
+
+class FeatureFusion(nn.Module):
+    """Asymmetric feature fusion (AFF): features of all scales, brought to one size, become one."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.reduce = ConvReLU(channels_in, channels_out, 1)
+        self.conv = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+
+    def forward(self, scales: list[Tensor]) -> Tensor:
+        fused: Tensor = self.conv(self.reduce(torch.cat(scales, dim=1)))
+        return fused
+
+
+def _residual_blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+
+
+def halo(config: MIMOUNetConfig) -> int:
+    """Return how many pixels away on each side an output pixel can still depend on.
+
+    The longest way leads through the deepest level: two 3×3 convolutions a block, six groups of
+    blocks at 1, 2 and 4 pixels a step (28 pixels for each block of depth), and 20 pixels for
+    head, down- and upsampling, attention, tail and the alignment to 4. A test compares this with
+    the extent of the gradient.
+    """
+    return 28 * config.blocks + 20

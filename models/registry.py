@@ -1,0 +1,106 @@
+"""The architectures: how to build each one, and what the engine must know to run it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from models import mimo_unet
+from models.base import RestorationModel
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How to build one network and what the engine must know to run it.
+
+    ``Any`` stands for the network's own config class, which differs from row to row.
+    """
+
+    build: Callable[[Any], RestorationModel]
+    config: type[Any]
+    multiple_of: int  # height and width are padded to a multiple of this
+    halo: Callable[[Any], int]  # config → pixels of context an output pixel needs on each side
+    stage_scales: tuple[float, ...]  # size of each image that forward returns, relative to x
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mimo-unet": Architecture(
+        build=mimo_unet.MIMOUNet,
+        config=mimo_unet.MIMOUNetConfig,
+        multiple_of=4,
+        halo=mimo_unet.halo,
+        stage_scales=(1.0, 0.5, 0.25),
+    ),
+}
+
+# Published sizes, by the name a user would type.
+PRESETS: dict[str, tuple[str, Any]] = {
+    "mimo-unet": ("mimo-unet", mimo_unet.MIMO_UNET),
+    "mimo-unet-plus": ("mimo-unet", mimo_unet.MIMO_UNET_PLUS),
+}
+
+ALIASES = {"mimo": "mimo-unet", "mimo-plus": "mimo-unet-plus"}
+
+
+def architecture(name: str) -> Architecture:
+    """Return the row of an architecture.
+
+    Raises:
+        KeyError: there is none of that name; the message lists the nearest ones.
+    """
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, ARCHITECTURES, n=3) or sorted(ARCHITECTURES)
+        raise KeyError(f"no architecture {name!r}; there is {', '.join(near)}") from None
+
+
+def preset(name: str) -> tuple[str, Any]:
+    """Return the architecture and config of a published size; takes ``-`` and ``_``, and aliases.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    plain = name.lower().replace("_", "-")
+    plain = ALIASES.get(plain, plain)
+    try:
+        return PRESETS[plain]
+    except KeyError:
+        near = difflib.get_close_matches(plain, [*PRESETS, *ALIASES], n=3) or sorted(PRESETS)
+        raise KeyError(f"no network {name!r}; there is {', '.join(near)}") from None
+
+
+def make_config(name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - see Architecture
+    """Return the config of an architecture from plain values; fields left out keep their default.
+
+    Raises:
+        KeyError: no such architecture.
+        ValueError: a field the config does not have, or a value it refuses.
+    """
+    config_type = architecture(name).config
+    known = {field.name for field in fields(config_type)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{name} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    return config_type(**values)
+
+
+def config_values(config: Any) -> dict[str, Any]:  # noqa: ANN401 - see Architecture
+    """Return every field of a config as plain values, the inverse of :func:`make_config`."""
+    return asdict(config)
+
+
+def create_model(name: str, values: Mapping[str, Any] | None = None) -> RestorationModel:
+    """Build a network with fresh random weights.
+
+    Args:
+        name: a key of ``ARCHITECTURES``.
+        values: fields of its config; those left out keep their default.
+
+    Raises:
+        KeyError: no such architecture.
+        ValueError: a field the config does not have, or a value it refuses.
+    """
+    return architecture(name).build(make_config(name, values or {}))
