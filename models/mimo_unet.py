@@ -55,7 +55,9 @@ class MIMOUNet(RestorationModel):
             _residual_blocks(channels, config.blocks) for channels in (full, half, quarter)
         )
         everything = full + half + quarter
-        self.fusions = nn.ModuleList([FeatureFusion(everything, full), FeatureFusion(everything, half)])
+        self.fusions = nn.ModuleList(
+            [FeatureFusion(everything, full), FeatureFusion(everything, half)]
+        )
         self.drop = nn.Dropout2d(config.dropout)
 
         # Decoder lists run from fine to coarse, like everything above.
@@ -94,7 +96,11 @@ class MIMOUNet(RestorationModel):
     def _fuse(self, full: Tensor, half: Tensor, quarter: Tensor) -> tuple[Tensor, Tensor]:
         """Return the skip features at full and half size, each drawn from all three scales."""
         quarter_at_half = F.interpolate(quarter, scale_factor=2)
-        at_full = [full, F.interpolate(half, scale_factor=2), F.interpolate(quarter_at_half, scale_factor=2)]
+        at_full = [
+            full,
+            F.interpolate(half, scale_factor=2),
+            F.interpolate(quarter_at_half, scale_factor=2),
+        ]
         at_half = [F.interpolate(full, scale_factor=0.5), half, quarter_at_half]
         return self.drop(self.fusions[0](at_full)), self.drop(self.fusions[1](at_half))
 

@@ -1,0 +1,3 @@
+"""Training and validation samples from folders."""
+
+from __future__ import annotations

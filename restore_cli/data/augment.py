@@ -1,0 +1,113 @@
+"""Random crops and changes of a photo; a pair of photos is always treated alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+Photo = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """What may happen to a training crop; shares are probabilities."""
+
+    scale: tuple[float, float] = (1.0, 1.0)  # the photo is shrunk to this size first
+    flips: str = "horizontal"  # none, horizontal, or all eight flips and turns
+    colour: float = 0.0  # largest relative change of a channel's gain, and of gamma
+    grey_share: float = 0.0
+    detail_candidates: int = 1  # crops looked at; the one with most detail is taken
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ValueError(f"scale {self.scale} is not a range in (0, 1]")
+        if self.flips not in ("none", "horizontal", "all"):
+            raise ValueError(f"flips {self.flips!r} is not none, horizontal or all")
+        if self.detail_candidates < 1:
+            raise ValueError(f"detail_candidates {self.detail_candidates} is less than 1")
+
+
+def random_crop(
+    photos: tuple[Photo, ...], side: int, augmentation: Augmentation, rng: Generator
+) -> tuple[Tensor, ...]:
+    """Cut the same random square from each photo and change all of them alike.
+
+    Args:
+        photos: (H, W, 3) of equal size; smaller than ``side`` they are reflected at the borders.
+        side: of the result in pixels.
+        augmentation: what may happen.
+        rng: the only source of randomness.
+
+    Returns:
+        (3, side, side) float32 in [0, 1] for each photo.
+    """
+    height, width = photos[0].shape[:2]
+    shrink = rng.uniform(*augmentation.scale)
+    shrink = min(1.0, max(shrink, side / min(height, width)))
+    window = min(round(side / shrink), max(side, min(height, width)))
+    photos = tuple(_grown(photo, window) for photo in photos)
+    top, left = _place(photos[-1], window, augmentation.detail_candidates, rng)
+
+    crops = [photo[top : top + window, left : left + window] for photo in photos]
+    crops = _turned(crops, augmentation.flips, rng)
+    tensors = [torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1) for crop in crops]
+    images = [tensor.float() / 255 for tensor in tensors]
+    if window != side:
+        images = [_resized(image, side) for image in images]
+    return tuple(_coloured(images, augmentation, rng))
+
+
+def _grown(photo: Photo, side: int) -> Photo:
+    """Reflect a photo at its bottom and right until both sides reach ``side``."""
+    missing = [max(0, side - length) for length in photo.shape[:2]]
+    if not any(missing):
+        return photo
+    return np.pad(photo, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+
+
+def _place(photo: Photo, side: int, candidates: int, rng: Generator) -> tuple[int, int]:
+    """Return the corner of the most detailed of some random squares."""
+    best, place = -1.0, (0, 0)
+    for _ in range(candidates):
+        top = int(rng.integers(photo.shape[0] - side + 1))
+        left = int(rng.integers(photo.shape[1] - side + 1))
+        if candidates == 1:
+            return top, left
+        green = photo[top : top + side : 2, left : left + side : 2, 1].astype(np.int16)
+        detail = float(
+            np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean()
+        )
+        if detail > best:
+            best, place = detail, (top, left)
+    return place
+
+
+def _turned(crops: list[Photo], flips: str, rng: Generator) -> list[Photo]:
+    if flips != "none" and rng.random() < 0.5:
+        crops = [crop[:, ::-1] for crop in crops]
+    if flips == "all":
+        turns = int(rng.integers(4))
+        crops = [np.rot90(crop, turns) for crop in crops]
+    return crops
+
+
+def _resized(image: Tensor, side: int) -> Tensor:
+    small = F.interpolate(image[None], (side, side), mode="bicubic", antialias=True)
+    return small[0].clamp(0, 1)
+
+
+def _coloured(images: list[Tensor], augmentation: Augmentation, rng: Generator) -> list[Tensor]:
+    if augmentation.grey_share and rng.random() < augmentation.grey_share:
+        images = [image.mean(dim=0, keepdim=True).expand(3, -1, -1) for image in images]
+    if augmentation.colour:
+        change = augmentation.colour
+        gain = torch.from_numpy(rng.uniform(1 - change, 1, 3).astype(np.float32)).view(3, 1, 1)
+        gamma = float(np.exp(rng.uniform(-change, change)))
+        images = [image.clamp(min=1e-6) ** gamma * gain for image in images]
+    return images

@@ -1,0 +1,98 @@
+"""Batches for a training run: which sample stands where depends on nothing but the seed.
+
+A sample is addressed by (step, slot). Resuming at step k therefore needs no stored sampler
+state, and the number of worker processes changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from restore_cli.data.augment import Augmentation, random_crop
+from restore_cli.data.pairs import Pair
+from restore_cli.data.photos import PhotoCache
+from restore_cli.errors import ImageError
+
+Address = tuple[int, int, int]  # step, slot in the global batch, patch side
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the training with one patch size; ``until`` is a share of all steps."""
+
+    until: float
+    patch: int
+    batch: int
+
+
+class Samples(Dataset[tuple[Tensor, ...]]):
+    """Random crops of photos: (photo,) for sharp ones, (degraded, clean) for pairs."""
+
+    def __init__(
+        self, sources: Sequence[Path | Pair], augmentation: Augmentation, margin: int, seed: int
+    ) -> None:
+        self._sources = sources
+        self._augmentation = augmentation
+        self._margin = margin
+        self._seed = seed
+        self._cache = PhotoCache()
+
+    def __getitem__(self, address: Address) -> tuple[Tensor, ...]:
+        """Return crops (3, s, s) float32 in [0, 1], s = patch + 2 · margin.
+
+        Raises:
+            ImageError: a file cannot be read, or the photos of a pair differ in size.
+        """
+        step, slot, patch = address
+        rng = np.random.default_rng([self._seed, step, slot])
+        source = self._sources[int(rng.integers(len(self._sources)))]
+        paths = (source,) if isinstance(source, Path) else (source.degraded, source.clean)
+        photos = tuple(self._cache.read(path) for path in paths)
+        if len({photo.shape for photo in photos}) > 1:
+            raise ImageError(f"differs in size from {paths[0].name}", path=paths[-1])
+        return random_crop(photos, patch + 2 * self._margin, self._augmentation, rng)
+
+
+class StepBatches(Sampler[list[Address]]):
+    """The addresses of one process's share of each step's batch, from a first step on."""
+
+    def __init__(
+        self, phases: Sequence[Phase], first: int, steps: int, rank: int = 0, world: int = 1
+    ) -> None:
+        self._phases = phases
+        self._first = first
+        self._steps = steps
+        self._rank = rank
+        self._world = world
+
+    def __iter__(self) -> Iterator[list[Address]]:
+        for step in range(self._first, self._steps):
+            phase = phase_at(self._phases, step, self._steps)
+            slots = range(self._rank, phase.batch, self._world)
+            yield [(step, slot, phase.patch) for slot in slots]
+
+
+def phase_at(phases: Sequence[Phase], step: int, steps: int) -> Phase:
+    """Return the phase a step belongs to; the last one has no end."""
+    for phase in phases:
+        if step < phase.until * steps:
+            return phase
+    return phases[-1]
+
+
+def make_loader(samples: Samples, batches: StepBatches, workers: int) -> DataLoader[Any]:
+    """Return a loader of batches: one (N, 3, s, s) for photos, two for pairs."""
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+    )

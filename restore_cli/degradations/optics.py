@@ -1,0 +1,46 @@
+"""Blur that stands still: defocus discs and given kernels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def disc_kernels(radius: Tensor) -> Tensor:
+    """Return discs with anti-aliased borders, each summing to 1.
+
+    Args:
+        radius: (n,) in pixels; 0 gives the identity.
+
+    Returns:
+        (n, k, k), k odd and just large enough for the largest disc.
+    """
+    reach = int(radius.max().ceil()) + 1
+    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    distance = torch.hypot(axis.view(1, -1), axis.view(-1, 1))
+    discs = (radius.view(-1, 1, 1) + 0.5 - distance).clamp(0, 1)
+    return discs / discs.sum(dim=(1, 2), keepdim=True)
+
+
+def convolve(images: Tensor, kernels: Tensor) -> Tensor:
+    """Blur every image with its own kernel; true convolution, borders reflected.
+
+    Args:
+        images: (n, c, H, W).
+        kernels: (n, k, k), k odd, smaller than the image.
+
+    Returns:
+        (n, c, H, W).
+
+    Raises:
+        ValueError: the kernel's side is even.
+    """
+    n, c, height, width = images.shape
+    side = kernels.shape[-1]
+    if side % 2 == 0:
+        raise ValueError(f"a kernel of even side {side} has no centre")
+    padded = F.pad(images, [side // 2] * 4, mode="reflect")
+    weight = kernels.flip(-2, -1).to(images).repeat_interleave(c, dim=0).unsqueeze(1)
+    flat = F.conv2d(padded.view(1, n * c, *padded.shape[-2:]), weight, groups=n * c)
+    return flat.view(n, c, height, width)

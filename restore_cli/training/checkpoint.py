@@ -1,0 +1,73 @@
+"""The state of a training run on disk: written whole or not at all, read back exactly."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore_cli.errors import WeightsError
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has done so far; travels in the checkpoint."""
+
+    step: int = 0  # steps taken
+    patches: int = 0
+    elapsed_s: float = 0.0  # spent in the loop, all sessions together
+    best_psnr_db: float = float("-inf")
+    skipped: int = 0  # steps whose loss or gradient was not finite
+    history: list[dict[str, float]] = field(default_factory=list)  # one row a validation
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint beside the old one, then take its place.
+
+    Args:
+        path: where it belongs.
+        state: tensors and plain values only; other objects could not be read back safely.
+    """
+    state = {**state, "rng": _random_state()}
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint and put the random generators back to where they were.
+
+    Raises:
+        WeightsError: the file is damaged or is no checkpoint of this program.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        _set_random_state(state.pop("rng"))
+    except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError) as error:
+        raise WeightsError(
+            "cannot be resumed: damaged, or no checkpoint of this program",
+            path=path,
+            hint="delete it to start over",
+        ) from error
+    return state
+
+
+def _random_state() -> dict[str, Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: dict[str, Tensor]) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())

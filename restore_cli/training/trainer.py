@@ -1,0 +1,266 @@
+"""Train a network: ``restore train --model mimo --data FOLDER``.
+
+One process::
+
+    restore train --model mimo --data photos/ --output runs/mimo
+
+Several GPUs or hosts, the same command under torchrun or Accelerate::
+
+    torchrun --nproc-per-node 4 -m restore_cli train --model mimo --data photos/ --output runs/mimo
+
+Interrupted or out of time, the same command goes on where the run stood.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
+from restore_cli.data.pairs import Listing, list_folder
+from restore_cli.errors import RestoreError
+from restore_cli.training.config import TrainConfig
+from restore_cli.training.objective import objective
+from restore_cli.training.optim import rate
+from restore_cli.training.run import Run, start_run
+from restore_cli.training.run_log import RunLog
+from restore_cli.training.validation import (
+    Source,
+    ValidationSet,
+    hold_back,
+    make_validation_set,
+)
+
+LOG_EVERY = 50  # steps
+AGREE_EVERY = 10  # steps between the moments when several processes compare their clocks
+MAX_BAD_STEPS = 50  # in a row without a finite loss before the run gives up
+
+
+@dataclass(frozen=True, slots=True)
+class TrainEvent:
+    """Something the user may want to see."""
+
+    kind: Literal["start", "step", "validation", "saved"]
+    step: int
+    steps: int
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a session did."""
+
+    folder: Path
+    step: int
+    steps: int
+    is_finished: bool
+    psnr_in_db: float
+    psnr_db: float
+    best_psnr_db: float
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What belongs to a session and not to the recipe."""
+
+    device: str = "auto"
+    max_time_s: float = math.inf
+    workers: int = 0  # processes that read photos
+    weights: Path | None = None  # start from these instead of fresh ones
+
+
+def train(
+    config: TrainConfig,
+    data: Path,
+    folder: Path,
+    options: TrainOptions | None = None,
+    on_event: Callable[[TrainEvent], None] = lambda event: None,
+) -> TrainReport:
+    """Train by a recipe until its last step or the time is up; goes on where a run stood.
+
+    Args:
+        config: the recipe.
+        data: a folder of pairs, or of sharp photos, which are then degraded by the recipe.
+        folder: of the run: checkpoint, weights, log.
+        options: device, time limit and the like.
+        on_event: is called at every event; must be quick.
+
+    Raises:
+        UsageError: no images, or weights of another network.
+        ImageError: a photo cannot be read.
+        WeightsError: the checkpoint or weights file cannot be used.
+        RestoreError: the loss stays without a finite value.
+        KeyboardInterrupt: passed on after the run has been saved.
+    """
+    options = options or TrainOptions()
+    started = time.monotonic()
+    listing = list_folder(data)
+    sources, held_back = hold_back(_sources(listing), config.validation.share)
+    facts = _facts(listing, len(held_back), options)
+    torch.manual_seed(config.seed)
+    run = start_run(config, folder, options.device, facts, options.weights)
+    validation = make_validation_set(held_back, config.degradation, config.validation.side)
+    steps = config.schedule.steps
+    log = RunLog(folder)
+    on_event(TrainEvent("start", run.progress.step, steps, {"patches": run.progress.patches}))
+    try:
+        _loop(run, sources, validation, log, started, options, on_event)
+    finally:
+        log.close()
+        run.save()
+    psnr_in, psnr = validation.psnr_in_db(), _validate(run, validation, log, on_event)
+    return TrainReport(
+        folder=folder,
+        step=run.progress.step,
+        steps=steps,
+        is_finished=run.progress.step >= steps,
+        psnr_in_db=psnr_in,
+        psnr_db=psnr,
+        best_psnr_db=run.progress.best_psnr_db,
+        elapsed_s=run.progress.elapsed_s,
+    )
+
+
+def _loop(
+    run: Run,
+    sources: Sequence[Source],
+    validation: ValidationSet,
+    log: RunLog,
+    started: float,
+    options: TrainOptions,
+    on_event: Callable[[TrainEvent], None],
+) -> None:
+    config, progress, accelerator = run.config, run.progress, run.accelerator
+    steps = config.schedule.steps
+    rank, world = accelerator.process_index, accelerator.num_processes
+    margin = config.degradation.margin if isinstance(sources[0], Path) else 0
+    samples = Samples(sources, config.augmentation, margin, config.seed)
+    batches = StepBatches(config.phases, progress.step, steps, rank, world)
+
+    bad_in_a_row = 0
+    tick = saved = time.monotonic()
+    since_log: list[dict[str, float]] = []
+    run.wrapped.train()
+    for tensors in make_loader(samples, batches, options.workers):
+        step = progress.step
+        for group in run.optimizer.param_groups:
+            group["lr"] = config.optimizer.lr * rate(config.schedule, step)
+
+        # The blur is made on the device, by a generator that belongs to this very step.
+        degraded, clean = _degrade(run, [t.to(accelerator.device) for t in tensors], step, rank)
+        degraded = degraded.contiguous(memory_format=torch.channels_last)
+        with accelerator.autocast():
+            stages = run.wrapped(degraded)
+        loss, parts = objective(stages, clean, run.stage_scales, config.loss)
+        accelerator.backward(loss)
+        limit = config.optimizer.clip_norm or math.inf
+        norm = accelerator.clip_grad_norm_(run.network.parameters(), limit)
+
+        # A single bad batch must not poison the weights: the step is left out and counted.
+        if math.isfinite(loss.item()) and norm is not None and math.isfinite(float(norm)):
+            run.optimizer.step()
+            bad_in_a_row = 0
+            if run.average is not None:
+                run.average.update(run.network, step)
+        else:
+            progress.skipped += 1
+            bad_in_a_row += 1
+        run.optimizer.zero_grad(set_to_none=True)
+        if bad_in_a_row >= MAX_BAD_STEPS:
+            raise RestoreError(
+                f"the loss was not finite {MAX_BAD_STEPS} steps in a row",
+                hint="lower optimizer.lr, or set optimizer.clip_norm",
+            )
+
+        now = time.monotonic()
+        progress.step += 1
+        progress.patches += phase_at(config.phases, step, steps).batch
+        progress.elapsed_s += now - tick
+        tick = now
+        since_log.append({"loss": loss.item(), **{k: v.item() for k, v in parts.items()}})
+        if progress.step % LOG_EVERY == 0:
+            _report(run, since_log, log, on_event)
+            since_log = []
+        if progress.step % config.validation.every == 0:
+            _validate(run, validation, log, on_event)
+        if now - saved > config.checkpoint_minutes * 60:
+            run.save()
+            saved = now
+            on_event(TrainEvent("saved", progress.step, steps, {}))
+        if _is_time_up(run, now - started > options.max_time_s):
+            return
+
+
+def _degrade(run: Run, tensors: Sequence[Tensor], step: int, rank: int) -> tuple[Tensor, Tensor]:
+    """Return (degraded, clean); sharp photos are degraded here, pairs are passed through."""
+    if len(tensors) == 2:
+        return tensors[0], tensors[1]
+    seed = (run.config.seed * 1_000_003 + step) * 4096 + rank
+    with torch.no_grad():
+        return run.config.degradation(tensors[0], torch.Generator().manual_seed(seed))
+
+
+def _report(
+    run: Run, rows: list[dict[str, float]], log: RunLog, on_event: Callable[[TrainEvent], None]
+) -> None:
+    progress, steps = run.progress, run.config.schedule.steps
+    means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+    numbers = {
+        **means,
+        "lr": run.config.optimizer.lr * rate(run.config.schedule, progress.step),
+        "patches": progress.patches,
+        "elapsed_s": round(progress.elapsed_s, 1),
+        "skipped": progress.skipped,
+    }
+    if run.accelerator.is_main_process:
+        log.write({"step": progress.step, **numbers})
+        on_event(TrainEvent("step", progress.step, steps, numbers))
+
+
+def _validate(
+    run: Run, validation: ValidationSet, log: RunLog, on_event: Callable[[TrainEvent], None]
+) -> float:
+    """Measure the held-back photos, keep the weights if they are the best so far."""
+    progress = run.progress
+    psnr = validation.psnr_db(run.result, run.accelerator.device)
+    numbers = {"psnr_in_db": validation.psnr_in_db(), "psnr_db": psnr}
+    progress.history.append({"step": progress.step, **numbers})
+    if run.accelerator.is_main_process:
+        log.write({"step": progress.step, **numbers})
+        on_event(TrainEvent("validation", progress.step, run.config.schedule.steps, numbers))
+    is_best = psnr > progress.best_psnr_db
+    progress.best_psnr_db = max(psnr, progress.best_psnr_db)
+    run.save(is_best=is_best)
+    run.wrapped.train()
+    return psnr
+
+
+def _is_time_up(run: Run, is_mine_up: bool) -> bool:
+    """Return whether any process is out of time; all of them must stop at the same step."""
+    accelerator = run.accelerator
+    if accelerator.num_processes == 1:
+        return is_mine_up
+    if run.progress.step % AGREE_EVERY:
+        return False
+    flag = torch.tensor(float(is_mine_up), device=accelerator.device)
+    agreed: Any = accelerator.reduce(flag, reduction="sum")
+    return bool(agreed.item() > 0)
+
+
+def _sources(listing: Listing) -> list[Source]:
+    return list(listing.pairs) if listing.pairs else list(listing.photos)
+
+
+def _facts(listing: Listing, held_back: int, options: TrainOptions) -> dict[str, str | int | float]:
+    kind = f"{len(listing.pairs)} pairs" if listing.pairs else f"{len(listing.photos)} sharp photos"
+    is_cuda = options.device != "cpu" and torch.cuda.is_available()
+    device = torch.cuda.get_device_name() if is_cuda else f"CPU, {torch.get_num_threads()} threads"
+    return {"data": kind, "held_back": held_back, "device": device}

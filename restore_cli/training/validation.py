@@ -1,0 +1,90 @@
+"""PSNR on photos that the training never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import RestorationModel
+from restore_cli.data.augment import Augmentation, random_crop
+from restore_cli.data.pairs import Pair
+from restore_cli.data.photos import PhotoCache
+from restore_cli.degradations.chain import BlurChain
+from restore_cli.metrics.distortion import psnr_db
+
+Source = Path | Pair
+_SEED = 2021  # of every validation set, so that runs with other seeds compare
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSet:
+    """Degraded and clean squares (1, 3, side, side) in [0, 1], the same at every validation."""
+
+    samples: tuple[tuple[Tensor, Tensor], ...]
+
+    def psnr_in_db(self) -> float:
+        """Return the mean PSNR of the untouched degraded squares."""
+        return _mean([psnr_db(degraded, clean) for degraded, clean in self.samples])
+
+    def psnr_db(self, network: RestorationModel, device: torch.device) -> float:
+        """Return the mean PSNR of the restored squares, clamped to [0, 1]."""
+        return _mean(
+            [
+                psnr_db(restored, clean)
+                for restored, (_, clean) in zip(
+                    self.restored(network, device), self.samples, strict=True
+                )
+            ]
+        )
+
+    @torch.inference_mode()
+    def restored(self, network: RestorationModel, device: torch.device) -> list[Tensor]:
+        """Return each square restored, on the CPU."""
+        return [
+            network.restore(degraded.to(device)).float().clamp(0, 1).cpu()
+            for degraded, _ in self.samples
+        ]
+
+
+def hold_back(sources: Sequence[Source], share: float) -> tuple[list[Source], list[Source]]:
+    """Split sources into those to train on and those to measure on, evenly over the list.
+
+    At least one is held back, and at least one is left to train on.
+    """
+    count = min(max(1, round(len(sources) * share)), max(1, len(sources) - 1))
+    chosen = {int((i + 0.5) * len(sources) / count) for i in range(count)}
+    kept = [source for i, source in enumerate(sources) if i not in chosen]
+    return kept or list(sources), [sources[i] for i in sorted(chosen)]
+
+
+def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) -> ValidationSet:
+    """Cut one square from each source; sharp photos are degraded by the recipe's chain.
+
+    Raises:
+        ImageError: a file cannot be read.
+    """
+    cache = PhotoCache()
+    samples = []
+    for index, source in enumerate(sources):
+        rng = np.random.default_rng([_SEED, index])
+        if isinstance(source, Pair):
+            photos = (cache.read(source.degraded), cache.read(source.clean))
+            degraded, clean = (
+                t[None] for t in random_crop(photos, side, Augmentation(flips="none"), rng)
+            )
+        else:
+            wide = side + 2 * chain.margin
+            (photo,) = random_crop((cache.read(source),), wide, Augmentation(flips="none"), rng)
+            generator = torch.Generator().manual_seed(_SEED + index)
+            degraded, clean = chain(photo[None], generator)
+        samples.append((degraded, clean))
+    return ValidationSet(tuple(samples))
+
+
+def _mean(values: list[Tensor]) -> float:
+    return float(torch.cat(values).mean())
