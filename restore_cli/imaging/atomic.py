@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from restore_cli.errors import ImageError
+
+_ADVICE = {
+    errno.ENOSPC: ("the disk is full", "free some space or write elsewhere"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space or write elsewhere"),
+    errno.EACCES: ("no permission to write there", "choose another folder with -o"),
+    errno.EPERM: ("no permission to write there", "choose another folder with -o"),
+    errno.EROFS: ("the disk is read-only", "choose another folder with -o"),
+    errno.EISDIR: ("there is a folder of this name", "choose another name with -o"),
+    errno.ENOENT: ("the folder does not exist", "create it first"),
+    errno.ENOTDIR: ("the folder is not a folder", "choose another folder with -o"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name with -o"),
+}
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write ``data`` so that readers see the old file or the new one, never a part.
+
+    A temporary file beside the target is written, flushed to the disk and renamed. It is
+    removed whatever goes wrong. A symbolic link keeps pointing to its target, which is
+    replaced; permissions are the old file's, or those a new file would get.
+
+    Raises:
+        ImageError: missing or unwritable folder, full disk, a folder in the way.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _replace(target, data)
+    except OSError as error:
+        what, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), ""))
+        raise ImageError(f"cannot write: {what}", path=path, hint=hint) from error
+
+
+def _replace(target: Path, data: bytes) -> None:
+    mode = _mode(target)
+    descriptor, name = tempfile.mkstemp(prefix=".restore-", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:  # Ctrl-C too must not leave a file behind
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _mode(target: Path) -> int:
+    try:
+        return target.stat().st_mode & 0o777
+    except FileNotFoundError:
+        umask = os.umask(0)  # the only way to read it
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush the rename itself; systems that cannot open a folder do without."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,44 @@
+"""Sizes we refuse to decode: a file of a few bytes may claim billions of pixels."""
+
+from __future__ import annotations
+
+import os
+
+from restore_cli.errors import ImageError, UsageError
+
+DEFAULT_MAX_PIXELS = 300_000_000
+VARIABLE = "RESTORE_MAX_PIXELS"
+
+
+def max_pixels() -> int:
+    """Return the limit in force: RESTORE_MAX_PIXELS, or 300 million.
+
+    Raises:
+        UsageError: the variable is not a positive whole number.
+    """
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return DEFAULT_MAX_PIXELS
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise UsageError(f"{VARIABLE} is {text!r}, not a positive whole number of pixels")
+    return limit
+
+
+def check_size(width: int, height: int) -> None:
+    """Pass sizes that may be decoded; call it before any pixel is unpacked.
+
+    Raises:
+        ImageError: a side is 0, or there are more pixels than the limit.
+    """
+    if width < 1 or height < 1:
+        raise ImageError(f"claims to be {width}×{height} pixels", hint="the header is damaged")
+    if width * height > max_pixels():
+        raise ImageError(
+            f"{width}×{height} pixels ({width * height / 1e6:.0f} megapixels) are over the limit "
+            f"of {max_pixels() / 1e6:.0f} megapixels",
+            hint=f"if the file is trusted, set {VARIABLE}={width * height}",
+        )

@@ -1,0 +1,82 @@
+"""What C libraries print on stderr, caught so that users see our one line instead."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOCK = threading.RLock()  # file descriptor 2 belongs to the whole process
+
+_NATIVE_STARTS = (
+    "libpng ",
+    "Corrupt JPEG data",
+    "Premature end of JPEG",
+    "Unsupported marker type",
+    "Invalid SOS parameters",
+    "Invalid JPEG file",
+    "Inconsistent progression",
+    "Unknown Adobe",
+    "Warning",
+    "[ WARN:",
+    "[ERROR:",
+    "> ",
+    "where",
+)
+
+
+@contextmanager
+def native_messages() -> Iterator[list[str]]:
+    """Catch what native code prints in the block; the list is filled when the block ends.
+
+    Lines that no codec would print (another thread's log or progress bar) are passed on to
+    the real stderr afterwards. One block runs at a time.
+    """
+    lines: list[str] = []
+    with _LOCK:
+        try:
+            saved = os.dup(2)
+        except OSError:  # started without a stderr
+            yield lines
+            return
+        with tempfile.TemporaryFile() as sink:
+            _flush()
+            os.dup2(sink.fileno(), 2)
+            try:
+                yield lines
+            finally:
+                _flush()
+                os.dup2(saved, 2)
+                os.close(saved)
+                sink.seek(0)
+                _sort_out(sink.read(), lines)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()
+
+
+def _sort_out(caught: bytes, lines: list[str]) -> None:
+    foreign: list[bytes] = []
+    for raw in caught.splitlines(keepends=True):
+        text = raw.decode("utf-8", "replace").strip()
+        if text.startswith(_NATIVE_STARTS):
+            lines.append(text)
+        elif text:
+            foreign.append(raw)
+    if foreign:
+        os.write(2, b"".join(foreign))
+
+
+def reason(lines: list[str]) -> str:
+    """Return the most telling of the caught lines, shortened, or an empty string."""
+    for line in reversed(lines):
+        if line.startswith(("libpng error: ", "Corrupt JPEG data: ")):
+            return line.split(": ", 1)[1]
+        if "error: (" in line:  # OpenCV: "... error: (-212:Parsing error) text in function 'f'"
+            return line.split(") ", 2)[-1].split(" in function")[0].strip()
+    return ""
