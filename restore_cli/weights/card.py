@@ -39,7 +39,7 @@ class ModelCard:
     task: str  # "deblur", "denoise", "derain", "enhance"
     summary: str
     licence: str
-    version: str
+    version: str = "1"  # counts up when a model of the same name gets new weights
     training: Mapping[str, Json] = field(default_factory=dict)  # recipe, data, hours, device …
     scores: tuple[Score, ...] = ()
     sha256: str = ""  # of the tensors, see header.content_sha256; empty until saved
