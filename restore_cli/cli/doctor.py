@@ -1,0 +1,37 @@
+"""``doctor``: what works on this machine, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import typer
+
+from restore_cli.cli import options
+from restore_cli.cli.console import console
+
+EXAMPLES = """
+\b
+Examples:
+  restore doctor
+  restore doctor --json > report.json  for a bug report
+"""
+
+
+def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
+    """Show versions, devices, codecs and models; and what is missing.
+
+    Exits with 4 if no model can be used, with 5 if nothing can compute, with 3 if images
+    cannot be read or written.
+    """
+    from restore_cli.cli.settings import PROJECT_FILE, user_file
+    from restore_cli.jobs.doctor import examine
+
+    report = examine(settings_files=(PROJECT_FILE, str(user_file())))
+    if json:
+        console.json_object(report.to_dict())
+    else:
+        rows = [(f.topic, f.name, f.state, f.detail) for f in report.findings]
+        console.table(("topic", "name", "state", "detail"), rows)
+        for finding in report.findings:
+            if finding.advice:
+                console.info(f"{finding.name}: {finding.advice}")
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)

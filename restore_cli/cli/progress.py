@@ -1,0 +1,143 @@
+"""Progress of a job: a bar on a terminal, rate-limited lines off it, or JSON lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from restore_cli.cli.console import Console, is_terminal, rich_console
+from restore_cli.jobs.report import Event, FileResult, OnEvent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PLAIN_INTERVAL_S = 5.0
+JSON_INTERVAL_S = 0.5
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[OnEvent]:
+    """Give the job something to report to, in the form the command line asked for."""
+    kind = console.progress
+    if kind == "auto":
+        kind = "bar" if is_terminal(sys.stderr) else "plain"
+    if kind == "json":
+        yield JsonProgress(console)
+    elif kind == "bar" and not console.quiet:
+        with _new_bar() as bar:
+            yield BarProgress(console, bar)
+    elif kind == "none" or console.quiet:
+        yield SilentProgress(console)
+    else:
+        yield PlainProgress(console)
+
+
+class SilentProgress:
+    """Notes and failures only."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "note":
+            self.console.note(f"{event.path}: {event.text}")
+        elif event.kind == "failed":
+            self.console.error(event.text)
+        elif event.kind == "model":
+            self.console.detail(event.text)
+
+
+class PlainProgress(SilentProgress):
+    """A line for each result, and now and then one on the way."""
+
+    def __init__(self, console: Console, interval_s: float = PLAIN_INTERVAL_S) -> None:
+        super().__init__(console)
+        self.interval_s = interval_s
+        self.last_s = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if event.kind == "start":
+            self.last_s = time.monotonic()
+        elif event.kind == "done" and event.result:
+            self.console.info(position(event) + summary(event.result))
+        elif event.kind == "tiles" and event.done < event.total:
+            now_s = time.monotonic()
+            if now_s - self.last_s >= self.interval_s:
+                self.last_s = now_s
+                percent = 100 * event.done // event.total
+                tiles = f"{event.done} of {event.total} tiles"
+                self.console.info(f"{position(event)}{event.path}: {percent} % ({tiles})")
+
+
+class BarProgress(PlainProgress):
+    """A bar for the file at work; results scroll past above it."""
+
+    def __init__(self, console: Console, bar: Progress) -> None:
+        super().__init__(console, interval_s=float("inf"))
+        self.bar = bar
+        self.task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        from rich.markup import escape
+
+        if event.kind == "start":
+            self.task = self.bar.add_task(position(event) + escape(event.path), total=None)
+        elif event.kind == "tiles" and self.task is not None:
+            self.bar.update(self.task, completed=event.done, total=event.total)
+        elif event.kind in {"done", "failed"} and self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None
+        super().__call__(event)
+
+
+class JsonProgress:
+    """Every event as one JSON line on stderr; those about tiles are rate-limited."""
+
+    def __init__(self, console: Console, interval_s: float = JSON_INTERVAL_S) -> None:
+        self.console = console
+        self.interval_s = interval_s
+        self.last_s = float("-inf")
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "tiles" and event.done < event.total:
+            now_s = time.monotonic()
+            if now_s - self.last_s < self.interval_s:
+                return
+            self.last_s = now_s
+        self.console.json_line(event.to_dict())
+
+
+def position(event: Event) -> str:
+    """Return "[2/5] ", or nothing when there is one input only."""
+    return f"[{event.index}/{event.count}] " if event.count > 1 else ""
+
+
+def summary(result: FileResult) -> str:
+    """Return what became of a file, for people."""
+    size = f"{result.width}x{result.height}, " if result.width else ""
+    source = "stdin" if result.input == "-" else result.input
+    output = "stdout" if result.output == "-" else result.output
+    return f"{source} -> {output} ({size}{result.seconds:.1f} s)"
+
+
+def _new_bar() -> Progress:
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=rich_console(sys.stderr),
+        transient=True,
+    )

@@ -1,0 +1,165 @@
+"""What jobs return and what they say while they work; plain data, cheap to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from restore_cli.errors import ImageError, RestoreError
+
+# A report as --json prints it. Values are str, int, float, bool, None, lists and objects of those.
+JsonObject = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one input."""
+
+    input: str
+    output: str | None
+    status: Literal["done", "failed", "planned"]
+    width: int | None = None
+    height: int | None = None
+    channels: int | None = None  # colour channels, alpha not counted
+    depth: str | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    error: RestoreError | None = None
+
+    def to_dict(self) -> JsonObject:
+        """Return the result as ``--json`` prints it; what is not known is left out."""
+        values: JsonObject = {
+            "input": self.input,
+            "output": self.output,
+            "status": self.status,
+            "width": self.width,
+            "height": self.height,
+            "channels": self.channels,
+            "depth": self.depth,
+            "seconds": round(self.seconds, 3) if self.status == "done" else None,
+            "notes": list(self.notes) or None,
+            "error": error_to_dict(self.error) if self.error else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What a restoring job did, or with ``dry_run`` would do."""
+
+    task: str
+    model: str
+    device: str
+    precision: str
+    tile: str
+    files: tuple[FileResult, ...]
+    seconds: float = 0.0
+    dry_run: bool = False
+
+    @property
+    def failures(self) -> tuple[RestoreError, ...]:
+        """Return the errors of the inputs that failed, in order."""
+        return tuple(result.error for result in self.files if result.error)
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0, the code all failures share, or 3 when they differ."""
+        codes = {error.exit_code for error in self.failures}
+        if len(codes) > 1:
+            return ImageError.exit_code
+        return codes.pop() if codes else 0
+
+    def to_dict(self) -> JsonObject:
+        """Return the report as ``--json`` prints it."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "device": self.device,
+            "precision": self.precision,
+            "tile": self.tile,
+            "dry_run": self.dry_run,
+            "done": sum(result.status == "done" for result in self.files),
+            "failed": len(self.failures),
+            "seconds": round(self.seconds, 3),
+            "exit_code": self.exit_code,
+            "files": [result.to_dict() for result in self.files],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a job, for whoever shows progress."""
+
+    kind: Literal["model", "start", "tiles", "note", "done", "failed"]
+    path: str = ""
+    index: int = 0  # this input's number, from 1
+    count: int = 0  # inputs in all
+    done: int = 0  # tiles restored
+    total: int = 0  # tiles in all
+    text: str = ""
+    result: FileResult | None = None
+
+    def to_dict(self) -> JsonObject:
+        """Return the event as one line of ``--progress json``."""
+        values: JsonObject = {"event": self.kind}
+        for name in ("path", "index", "count", "done", "total", "text"):
+            if getattr(self, name):
+                values[name] = getattr(self, name)
+        if self.kind == "tiles":
+            values["done"] = self.done
+        if self.result is not None:
+            values["result"] = self.result.to_dict()
+        return values
+
+
+OnEvent = Callable[[Event], None]
+
+
+def ignore_events(_event: Event) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a doctor's report."""
+
+    topic: str
+    name: str
+    state: Literal["ok", "missing", "bad"]
+    detail: str = ""
+    advice: str = ""  # what to do about it, if there is something to do
+    exit_code: int = 0  # what a bad state makes of the exit code
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """What works on this machine and what does not."""
+
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0, or the code of the first finding that stops the program from working."""
+        return next((f.exit_code for f in self.findings if f.state == "bad" and f.exit_code), 0)
+
+    def to_dict(self) -> JsonObject:
+        """Return the report as ``--json`` prints it: topic, then name."""
+        topics: dict[str, dict[str, JsonObject]] = {}
+        for finding in self.findings:
+            values = {"state": finding.state, "detail": finding.detail, "advice": finding.advice}
+            kept: JsonObject = {name: value for name, value in values.items() if value}
+            topics.setdefault(finding.topic, {})[finding.name] = kept
+        return {"exit_code": self.exit_code, **topics}
+
+
+def error_to_dict(error: RestoreError) -> JsonObject:
+    """Return an error as ``--json`` prints it."""
+    values: JsonObject = {
+        "kind": type(error).__name__,
+        "file": error.path,
+        "what": error.what,
+        "hint": error.hint or None,
+        "exit_code": error.exit_code,
+    }
+    return {name: value for name, value in values.items() if value is not None}

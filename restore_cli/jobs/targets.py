@@ -1,0 +1,212 @@
+"""Where each result goes, and whether it may go there; asked before any work is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from restore_cli.errors import ImageError, RestoreError, UsageError
+from restore_cli.imaging.formats import format_for
+from restore_cli.imaging.listing import derived_name, suffix_of
+
+STREAM = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One input and the place of its result."""
+
+    source: str  # a file name or "-"
+    path: str  # a file name or "-"
+    explicit: bool  # named by the user: may replace what is there
+
+
+def plan_targets(
+    inputs: Sequence[str], output: str | None, *, task: str, suffix: str | None, in_place: bool
+) -> list[Target]:
+    """Return where each input's result goes.
+
+    Args:
+        inputs: file names, ``-`` for standard input.
+        output: a file, a folder (existing, or with a trailing slash), ``-``, or None for a
+            derived name beside the input.
+        task: what derived names say was done.
+        suffix: of derived names, if another than the input's.
+        in_place: results replace their inputs.
+
+    Raises:
+        UsageError: what is asked contradicts itself, or would replace an input.
+    """
+    if list(inputs).count(STREAM) > 1:
+        raise UsageError("standard input (-) can be read only once")
+    if in_place and output is None:
+        return _in_place(inputs)
+    if output == STREAM or (output is None and list(inputs) == [STREAM]):
+        return _to_stream(inputs)
+    targets = [_target(source, output, len(inputs), task, suffix) for source in inputs]
+    _refuse_collisions(targets)
+    if not in_place:
+        _refuse_inputs_as_outputs(targets, inputs)
+    elif not all(_is_same(target.path, target.source) for target in targets):
+        raise UsageError("--in-place and another --output contradict each other")
+    return targets
+
+
+def requested_format(name: str | None) -> str | None:
+    """Return a format's own name for what ``--format`` may call it, such as ``jpg``.
+
+    Raises:
+        UsageError: there is no such format, or it is only read.
+    """
+    if name is None:
+        return None
+    try:
+        return format_for(f"image.{name.lower().lstrip('.') or '?'}")
+    except ImageError as error:
+        raise UsageError(f"cannot write the format {name!r}", hint=error.hint) from error
+
+
+def check_formats(targets: Sequence[Target], requested: str | None) -> None:
+    """Pass targets whose names do not contradict ``--format``.
+
+    Raises:
+        UsageError: one does.
+        ImageError: a name asks for a format that cannot be written.
+    """
+    for target in targets:
+        named = format_for(target.path) if target.explicit and target.path != STREAM else None
+        if requested and named and named != requested:
+            what = f"the name asks for {named}, --format for {requested}"
+            raise UsageError(what, path=target.path, hint="leave one of them out")
+
+
+def with_suffix(target: Target, format_name: str) -> Target:
+    """Return the target with the suffix of its format where the source could not give one."""
+    if target.source != STREAM or target.explicit or Path(target.path).suffix:
+        return target
+    return replace(target, path=target.path + suffix_of(format_name))
+
+
+def check_target(target: Target, *, overwrite: bool) -> None:
+    """Pass a target that can be written, as far as one can know without writing.
+
+    Raises:
+        ImageError: its folder is missing or not writable, its format is unknown, or it is
+            there already and must not be replaced.
+    """
+    if target.path == STREAM:
+        return
+    path = Path(target.path)
+    format_for(path)
+    if path.is_dir():
+        raise ImageError("is a folder", path=path, hint="add a slash to write into it")
+    if path.exists():
+        _check_replaced(path, may_replace=target.explicit or overwrite)
+    folder = path.parent
+    while not target.explicit and not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # a folder named with a slash is made when it is needed
+    _check_folder(folder)
+
+
+def _check_replaced(path: Path, *, may_replace: bool) -> None:
+    if not path.is_file():
+        raise ImageError("is not a regular file", path=path, hint="-o - is standard output")
+    if not may_replace:
+        raise ImageError("exists already", path=path, hint="--overwrite replaces it")
+    if not os.access(path, os.W_OK):
+        raise ImageError("is write-protected", path=path, hint="choose another -o")
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise ImageError("no such folder", path=folder, hint="create it, or end -o with a slash")
+    if not folder.is_dir():
+        raise ImageError("is not a folder", path=folder, hint="choose another -o")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ImageError("folder is not writable", path=folder, hint="choose another -o")
+
+
+def check_source(source: str) -> None:
+    """Pass an input that is there and is a file.
+
+    Raises:
+        ImageError: it is not.
+    """
+    if source == STREAM:
+        return
+    path = Path(source)
+    if path.is_dir():
+        raise ImageError("is a folder", path=path, hint="name the files in it")
+    if not os.path.lexists(path):
+        raise ImageError("no such file", path=path, hint="check the name")
+    if not path.exists():
+        raise ImageError("is a link to nothing", path=path, hint="check where it points")
+
+
+def _in_place(inputs: Sequence[str]) -> list[Target]:
+    if STREAM in inputs:
+        raise UsageError("standard input cannot be restored --in-place", hint="use -o -")
+    targets = [Target(source, source, explicit=True) for source in inputs]
+    _refuse_collisions(targets)
+    return targets
+
+
+def _to_stream(inputs: Sequence[str]) -> list[Target]:
+    if len(inputs) > 1:
+        raise UsageError("only one image fits on standard output", hint="use -o DIR/")
+    if sys.stdout.isatty():
+        hint = "use -o FILE, or pipe it on"
+        raise UsageError("image bytes are not written to a terminal", hint=hint)
+    return [Target(inputs[0], STREAM, explicit=True)]
+
+
+def _target(source: str, output: str | None, count: int, task: str, suffix: str | None) -> Target:
+    name = "stdin" if source == STREAM else source
+    if output is None:
+        return Target(source, str(derived_name(Path(name), task, suffix)), explicit=False)
+    if output.endswith(("/", os.sep)) or Path(output).is_dir():
+        derived = derived_name(Path(name), task, suffix).name
+        return Target(source, str(Path(output) / derived), explicit=False)
+    if count > 1:
+        raise UsageError(f"{count} inputs do not fit in one file {output}", hint="use -o DIR/")
+    return Target(source, output, explicit=True)
+
+
+def _refuse_collisions(targets: Sequence[Target]) -> None:
+    taken: dict[str, str] = {}
+    for target in targets:
+        place = os.path.realpath(target.path)
+        if place in taken:
+            both = f"{taken[place]} and {target.source}"
+            raise UsageError(f"{both} would both become {target.path}", hint="restore them apart")
+        taken[place] = target.source
+
+
+def _refuse_inputs_as_outputs(targets: Sequence[Target], inputs: Sequence[str]) -> None:
+    for target in targets:
+        for source in inputs:
+            if _is_same(target.path, source):
+                what = "would replace the input " + ("itself" if target.path == source else source)
+                raise UsageError(what, path=target.path, hint="--in-place does that")
+
+
+def _is_same(path: str, source: str) -> bool:
+    """Say whether both are one file, also through links."""
+    if STREAM in (path, source):
+        return False
+    try:
+        return Path(path).samefile(source)
+    except OSError:
+        return os.path.realpath(path) == os.path.realpath(source)
+
+
+def as_failure(error: RestoreError, path: str) -> RestoreError:
+    """Return the error with the file it concerns, for one that does not know."""
+    if error.path is not None:
+        return error
+    named = type(error)(error.what, path=path, hint=error.hint)
+    named.__cause__ = error
+    return named

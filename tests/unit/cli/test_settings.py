@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from restore_cli.cli import settings
+from restore_cli.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _places(tmp_path, monkeypatch):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "xdg" / "restore").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+
+
+def write_project(text):
+    settings.Path(settings.PROJECT_FILE).write_text(text)
+
+
+def write_user(text):
+    settings.user_file().write_text(text)
+
+
+def test_without_files_there_are_no_defaults():
+    assert settings.load("deblur") == {}
+
+
+def test_the_project_beats_the_user_key_by_key():
+    write_user('device = "cuda"\ntile = 64\n[deblur]\ntta = true\n')
+    write_project("tile = 128\n")
+    assert settings.load("deblur") == {"device": "cuda", "tile": 128, "tta": True}
+
+
+def test_a_commands_table_beats_the_top_of_its_file():
+    write_project("tile = 128\n[deblur]\ntile = 256\n")
+    assert settings.load("deblur")["tile"] == 256
+
+
+def test_keys_take_dashes_and_underscores():
+    write_project("bit-depth = 16\n")
+    assert settings.load("deblur") == {"bit_depth": 16}
+
+
+def test_commands_without_settings_read_no_files():
+    write_project("nonsense")
+    assert settings.load("doctor") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tiel = 64", "restore.toml: unknown key tiel (did you mean tile?)"),
+        ("[deblur]\ntiel = 64", "restore.toml: unknown key deblur.tiel (did you mean tile?)"),
+        ("[deblurr]\ntile = 64", "restore.toml: unknown key [deblurr] (did you mean deblur?)"),
+        ("overwrite = true", "restore.toml: unknown key overwrite"),
+        ("tile = [1]", "restore.toml: tile is not a single value"),
+        ("tile =", "restore.toml: not a readable TOML file"),
+    ],
+)
+def test_errors(text, message):
+    write_project(text)
+    with pytest.raises(UsageError) as caught:
+        settings.load("deblur")
+    assert str(caught.value).startswith(message)
