@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
 
 import torch
 from torch import nn
 
-Network = TypeVar("Network", bound=nn.Module)
+from models import RestorationModel
 
 
 class AveragedWeights:
@@ -18,7 +17,7 @@ class AveragedWeights:
     remember the random start.
     """
 
-    def __init__(self, network: Network, decay: float) -> None:
+    def __init__(self, network: RestorationModel, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
 
