@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import fftconvolve
+
+from restore_cli.degradations.optics import convolve, disc_kernels
+
+
+def test_discs_sum_to_one_and_grow():
+    discs = disc_kernels(torch.tensor([0.0, 1.0, 3.0]))
+    torch.testing.assert_close(discs.sum(dim=(1, 2)), torch.ones(3))
+    assert (discs > 0).sum(dim=(1, 2)).tolist() == sorted((discs > 0).sum(dim=(1, 2)).tolist())
+    assert discs[0].max() == 1
+
+
+def test_values_are_a_true_convolution(rng):
+    image = rng.random((17, 23)).astype(np.float32)
+    kernel = rng.random((5, 5)).astype(np.float32)
+    want = fftconvolve(np.pad(image, 2, mode="reflect"), kernel, mode="valid")
+    got = convolve(torch.from_numpy(image)[None, None], torch.from_numpy(kernel)[None])[0, 0]
+    np.testing.assert_allclose(got.numpy(), want, atol=1e-4)
+
+
+def test_every_image_has_its_own_kernel():
+    images = torch.rand(2, 3, 9, 9)
+    kernels = torch.zeros(2, 3, 3)
+    kernels[0, 1, 1] = 1  # leaves it
+    kernels[1, 1, 2] = 1  # shifts it right by one
+    blurred = convolve(images, kernels)
+    torch.testing.assert_close(blurred[0], images[0])
+    torch.testing.assert_close(blurred[1, :, :, 1:], images[1, :, :, :-1])
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="even"):
+        convolve(torch.rand(1, 1, 8, 8), torch.rand(1, 4, 4))
