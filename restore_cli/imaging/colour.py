@@ -48,12 +48,12 @@ def cmyk_to_srgb(ink: NDArray[Any], icc: bytes | None) -> tuple[Pixels, str]:
                 colorspace="cmyk",
                 outcolorspace="rgb",
             )
-        except (imagecodecs.CmsError, ValueError):
+        except (RuntimeError, ValueError):
             pass  # a damaged profile: go on without
         else:
             return rgb.astype(np.float32) / top, THROUGH_PROFILE
     paper = 1 - ink.astype(np.float32) / top
-    return paper[:, :, :3] * paper[:, :, 3:], WITHOUT_PROFILE
+    return np.asarray(paper[:, :, :3] * paper[:, :, 3:], np.float32), WITHOUT_PROFILE
 
 
 def lab_to_srgb(lab: Pixels) -> Pixels:
@@ -72,4 +72,4 @@ def lab_to_srgb(lab: Pixels) -> Pixels:
     srgb: NDArray[Any] = np.where(
         linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
     )
-    return np.clip(srgb, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(srgb, 0, 1), np.float32)

@@ -88,7 +88,7 @@ def _bits(data: bytes, at: int, width: int, height: int, *, plain: bool) -> NDAr
         digits = digits[(digits == 48) | (digits == 49)][: width * height]
         if digits.size < width * height:
             raise _truncated()
-        return (digits - 48).reshape(height, width)
+        return np.asarray((digits - 48).reshape(height, width))
     row = (width + 7) // 8
     packed = _raw(data, at + 1, row * height, "u1").reshape(height, row)
     bits: NDArray[np.uint8] = np.unpackbits(packed, axis=1)

@@ -217,20 +217,28 @@ def decode_gif(data: bytes) -> Image:
     frames = _gif_frames(data)
     samples, _, _ = _decode(data, "GIF")
     pixels, alpha = split_alpha(to_float(samples, 255))
+    if alpha is not None and alpha.all():
+        alpha = None
     notes = (f"first of {frames} frames used",) if frames > 1 else ()
     return Image(pixels, alpha, "uint8", format="gif", notes=notes)
 
 
 def _gif_frames(data: bytes) -> int:
-    """Count image blocks without decoding them (GIF89a, section 12 and following)."""
+    """Count image blocks without decoding them and check the canvas each of them asks for.
+
+    Source: GIF89a, sections 20 to 26.
+    """
     at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     frames = 0
     while at < len(data) and data[at] in (0x21, 0x2C):
         if data[at] == 0x21:
             at += 2
         else:
+            if at + 10 > len(data):
+                break
             frames += 1
-            flags = data[at + 9] if at + 9 < len(data) else 0
+            left, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            check_size(left + width, top + height)
             at += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
         while at < len(data) and data[at]:
             at += 1 + data[at]
@@ -324,9 +332,14 @@ def encode_avif(image: Image, depth: Depth, quality: int | None) -> tuple[bytes,
 def encode_jpeg2000(
     image: Image, depth: Depth, quality: int | None
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Return a JP2: lossless by default; below 100 the share of the raw size in percent."""
-    options = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 10 * (quality or 100)]
-    return _encode(".jp2", _samples(image, depth), options, Metadata()), ()
+    """Return a JP2: lossless by default; below 100 a PSNR of 25 dB + quality / 4.
+
+    imagecodecs writes it: OpenCV's encoder refuses pictures under 32 pixels.
+    """
+    psnr_db = 0 if quality is None or quality == 100 else 25 + round(quality / 4)  # 0: lossless
+    return bytes(
+        imagecodecs.jpeg2k_encode(_samples(image, depth), level=psnr_db, codecformat="jp2")
+    ), ()
 
 
 def encode_bmp(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:

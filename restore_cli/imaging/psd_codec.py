@@ -76,7 +76,7 @@ def _planes(data: bytes, at: int, shape: tuple[int, int, int], bits: int) -> NDA
             raise _truncated()
         try:
             body = bytes(imagecodecs.packbits_decode(body[2 * shape[0] * shape[1] :], out=size))
-        except (imagecodecs.ImcdError, ValueError) as error:
+        except (RuntimeError, ValueError) as error:
             raise ImageError(f"damaged Photoshop file: {error}") from error
     elif compression != 0:
         raise ImageError("zipped Photoshop files are not supported", hint="export it as TIFF")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
-import zlib
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -25,10 +22,6 @@ from restore_cli.imaging.tiff_exif import add_exif, read_exif
 # tifffile reports damage by logging; what matters to the user is raised here instead.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
-_DAMAGE = (
-    tifffile.TiffFileError, imagecodecs.DelayedImportError, ValueError, TypeError, KeyError,
-    IndexError, RuntimeError, OSError, struct.error, zlib.error, NotImplementedError,
-)  # fmt: skip
 _COLOURS: dict[int, int] = {
     PHOTOMETRIC.MINISWHITE: 1,
     PHOTOMETRIC.MINISBLACK: 1,
@@ -60,9 +53,9 @@ def decode(data: bytes) -> Image:
             pages = _full_pages(file)
             metadata = _metadata(data, page)
             return _image(page, samples, metadata, pages)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
-    except _DAMAGE as error:
+    except Exception as error:  # a parser trips over damage in any way there is
         reason = " ".join(str(error).split())[:120]
         raise ImageError(f"damaged TIFF: {reason}", hint="copy it again from the source") from error
 
@@ -162,7 +155,12 @@ def _colour(
     if page.photometric == PHOTOMETRIC.PALETTE:
         colours = np.asarray(page.colormap)  # (3, 2**bits) of 16 bits
         deep = bool((colours % 257).any() and (colours % 256).any())
-        return to_float(colours.T[stored[:, :, 0]], 65535), "uint16" if deep else "uint8", (), True
+        return (
+            to_float(colours.T[stored[:, :, 0].astype(np.intp)], 65535),
+            "uint16" if deep else "uint8",
+            (),
+            True,
+        )
     if page.photometric == PHOTOMETRIC.SEPARATED:
         if stored.dtype == np.int8:  # a wrong sample format tag, seen in the wild
             stored = stored.view(np.uint8)

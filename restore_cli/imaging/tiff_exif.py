@@ -22,6 +22,8 @@ _DESCRIPTIVE = (
     0x013B,  # Artist
     0x8298,  # Copyright
 )
+# What scientific writers put into ImageDescription; it describes their file, not ours.
+_LAYOUT_NOTES = (b'{"shape"', b"ImageJ=", b"<?xml", b"<OME")
 _UPRIGHT = [(exif_block.ORIENTATION, 3, 1, b"\1\0")]
 _POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 
@@ -55,7 +57,9 @@ def _tags(data: bytes, directory: Directory, wanted: tuple[int, ...] | None = No
     return [
         (entry.tag, entry.type, entry.count, exif_block.little_endian(entry, order))
         for entry in directory.entries.values()
-        if entry.tag not in _POINTERS and (wanted is None or entry.tag in wanted)
+        if entry.tag not in _POINTERS
+        and (wanted is None or entry.tag in wanted)
+        and not entry.value.startswith(_LAYOUT_NOTES)
     ]
 
 
