@@ -60,7 +60,7 @@ def narrow_model_file(tmp_path_factory):
     model = create_model("mimo-unet", config)
     for layer in model.output_layers():
         for parameter in layer.parameters():
-            parameter.data *= 0.01
+            parameter.data *= 0.1
     card = ModelCard(
         name="narrow",
         architecture="mimo-unet",

@@ -19,6 +19,7 @@ from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
 from restore_cli.cli.doctor import doctor
 from restore_cli.cli.models import models_app
 from restore_cli.cli.restore import DEBLUR_EXAMPLES, deblur
+from restore_cli.cli.train import TRAIN_EXAMPLES, train
 from restore_cli.errors import DeviceError, RestoreError, UsageError
 
 INTERRUPTED = 130
@@ -56,6 +57,7 @@ def restore(
 
 
 app.command(epilog=DEBLUR_EXAMPLES)(deblur)
+app.command(epilog=TRAIN_EXAMPLES)(train)
 app.add_typer(models_app, name="models")
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 
@@ -72,7 +74,8 @@ def run(arguments: Sequence[str]) -> int:
     _route_library_messages(arguments)
     try:
         code = app(args=list(arguments), prog_name="restore", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller with >&-
+            sys.stdout.flush()
     except SystemExit as stop:
         # Typer and rich turn a closed pipe into a plain exit 1.
         if isinstance(stop.__context__, BrokenPipeError):
@@ -114,6 +117,8 @@ def _as_ours(error: Exception) -> RestoreError | None:
         return DeviceError("out of memory", hint="try a smaller --tile")
     if isinstance(error, typer.TyperException):
         return _usage_error(error)
+    if isinstance(error, OSError) and error.strerror:
+        return RestoreError(error.strerror.lower(), path=error.filename)
     return None
 
 

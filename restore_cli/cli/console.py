@@ -53,7 +53,7 @@ class Console:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table as data: aligned on a terminal, tab-separated off it."""
         stream = self._data_stream()
-        if not stream.isatty():
+        if stream is None or not stream.isatty():
             for row in (columns, *rows):
                 self._write(stream, "\t".join(_one_line(cell) for cell in row))
             return
@@ -97,11 +97,13 @@ class Console:
         if self.json:
             self.json_object({"error": error_to_dict(error), "exit_code": error.exit_code})
 
-    def _data_stream(self) -> TextIO:
+    def _data_stream(self) -> TextIO | None:
         return sys.stderr if self.stdout_is_image else sys.stdout
 
     @staticmethod
-    def _write(stream: TextIO, line: str) -> None:
+    def _write(stream: TextIO | None, line: str) -> None:
+        if stream is None:  # closed by the caller with >&-
+            return
         # A name that is no text in the terminal's encoding is shown escaped, not as a crash.
         encoding = stream.encoding or "utf-8"
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -119,8 +121,10 @@ def rich_console(stream: TextIO) -> RichConsole:
     return PipeConsole(file=stream, highlight=False)
 
 
-def is_terminal(stream: TextIO) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
     """Say whether the stream is a terminal that can move its cursor."""
+    if stream is None:
+        return False
     return stream.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
 
 

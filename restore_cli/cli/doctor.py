@@ -15,7 +15,7 @@ Examples:
 """
 
 
-def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
+def doctor(json: options.JsonData = False, debug: options.Debug = False) -> None:
     """Show versions, devices, codecs and models; and what is missing.
 
     Exits with 4 if no model can be used, with 5 if nothing can compute, with 3 if images

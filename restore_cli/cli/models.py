@@ -31,7 +31,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List the models, or show on
 
 
 @models_app.command("list", epilog=LIST_EXAMPLES)
-def list_models(json: options.Json = False, debug: options.Debug = False) -> None:
+def list_models(json: options.JsonData = False, debug: options.Debug = False) -> None:
     """List the models, with their measured scores and licences."""
     from restore_cli.weights.catalog import all_cards
     from restore_cli.weights.header import read_card
@@ -48,7 +48,7 @@ def list_models(json: options.Json = False, debug: options.Debug = False) -> Non
 @models_app.command("show", epilog=SHOW_EXAMPLES)
 def show_model(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a weights file.")],
-    json: options.Json = False,
+    json: options.JsonData = False,
     debug: options.Debug = False,
 ) -> None:
     """Show a model's card: network, training, scores, licence, checksum."""

@@ -232,10 +232,14 @@ Json = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print the report as JSON; on stderr if the image goes to stdout.",
+        help="Print the report as JSON; to stderr if stdout takes the image.",
         callback=_keep_json,
         is_eager=True,
     ),
+]
+JsonData = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON.", callback=_keep_json, is_eager=True),
 ]
 Progress = Annotated[
     ProgressKind,

@@ -1,7 +1,7 @@
 """Defaults from files: ./restore.toml, then the user's own config.toml.
 
 Keys are the long options without their dashes, with ``-`` or ``_``. At the top of the file they
-hold for every restoring command, in a table named after a command for that one::
+hold for every command that has them, in a table named after a command for that one::
 
     device = "cuda"
 
@@ -41,7 +41,10 @@ RESTORING_KEYS = frozenset(
     }
 )
 
-COMMAND_KEYS: Mapping[str, frozenset[str]] = {"deblur": RESTORING_KEYS}
+COMMAND_KEYS: Mapping[str, frozenset[str]] = {
+    "deblur": RESTORING_KEYS,
+    "train": frozenset({"device", "progress", "quiet", "verbose"}),
+}
 
 Value = str | int | float | bool
 

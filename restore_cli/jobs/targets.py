@@ -157,6 +157,8 @@ def _in_place(inputs: Sequence[str]) -> list[Target]:
 def _to_stream(inputs: Sequence[str]) -> list[Target]:
     if len(inputs) > 1:
         raise UsageError("only one image fits on standard output", hint="use -o DIR/")
+    if sys.stdout is None:
+        raise ImageError("stdout is closed", path="<stdout>", hint="use -o FILE")
     if sys.stdout.isatty():
         hint = "use -o FILE, or pipe it on"
         raise UsageError("image bytes are not written to a terminal", hint=hint)

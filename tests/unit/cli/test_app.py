@@ -29,6 +29,7 @@ def raise_from_models_list(monkeypatch, error):
         (WeightsError("unknown", hint="try b"), 4, "error: unknown (try b)"),
         (DeviceError("absent"), 5, "error: absent"),
         (ResultError("black"), 6, "error: black"),
+        (OSError(28, "No space left on device", "x"), 1, "error: x: no space left on device"),
         (MemoryError(), 5, "error: out of memory (try a smaller --tile)"),
         (KeyError("x"), 1, "error: unexpected KeyError: 'x' (run with --debug for details)"),
         (KeyboardInterrupt(), 130, "error: interrupted"),

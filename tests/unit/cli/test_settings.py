@@ -37,6 +37,11 @@ def test_a_commands_table_beats_the_top_of_its_file():
     assert settings.load("deblur")["tile"] == 256
 
 
+def test_a_command_takes_only_what_it_has_options_for():
+    write_project('device = "cpu"\ntile = 128\nmodel = "mimo"\n')
+    assert settings.load("train") == {"device": "cpu"}
+
+
 def test_keys_take_dashes_and_underscores():
     write_project("bit-depth = 16\n")
     assert settings.load("deblur") == {"bit_depth": 16}

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from restore_cli.cli import app as module
+from restore_cli.errors import ImageError
+from restore_cli.jobs.report import FileResult, RestoreReport
+from restore_cli.jobs.restore import RestoreOptions
+
+DONE = FileResult("a.png", "b.png", "done", 4, 2, 3, "uint8", seconds=1.5)
+FAILED = FileResult("c.png", "d.png", "failed", error=ImageError("bad", path="c.png"))
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    """Replaces the job; holds its calls and what it is to report."""
+
+    class Job:
+        def __init__(self):
+            self.calls = []
+            self.files = (DONE,)
+
+        def __call__(self, inputs, output, options, on_event):
+            self.calls.append((inputs, output, options))
+            return RestoreReport(
+                task=options.task,
+                model="m",
+                device="cpu",
+                precision="fp32",
+                tile=str(options.tile),
+                files=self.files,
+                dry_run=options.dry_run,
+            )
+
+    job = Job()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("restore_cli.jobs.restore.restore_files", job)
+    return job
+
+
+def test_defaults(job):
+    assert module.run(["deblur", "a.png"]) == 0
+    assert job.calls == [(["a.png"], None, RestoreOptions(task="deblur"))]
+
+
+def test_deblur_hands_its_options_to_the_job(job):
+    flags = (
+        "--output out/ --model m.safetensors --device cuda:1 --precision bf16 --tile 256"
+        " --overlap 32 --tta --strength 0.5 --format webp --quality 80 --bit-depth 16"
+        " --strip-metadata --overwrite --in-place --dry-run"
+    )
+    assert module.run(["deblur", "a.png", "-", *flags.split()]) == 0
+    expected = RestoreOptions(
+        task="deblur",
+        model="m.safetensors",
+        device="cuda:1",
+        precision="bf16",
+        tile=256,
+        overlap=32,
+        tta=True,
+        strength=0.5,
+        format="webp",
+        quality=80,
+        bit_depth=16,
+        strip_metadata=True,
+        overwrite=True,
+        in_place=True,
+        dry_run=True,
+    )
+    assert job.calls == [(["a.png", "-"], "out/", expected)]
+
+
+def test_flags_beat_the_environment_which_beats_files(job, monkeypatch, tmp_path):
+    (tmp_path / "restore.toml").write_text("tile = 128\noverlap = 8\nstrength = 0.25\ntta = true")
+    monkeypatch.setenv("RESTORE_TILE", "256")
+    monkeypatch.setenv("RESTORE_OVERLAP", "16")
+    assert module.run(["deblur", "a.png", "--tile", "512"]) == 0
+    options = job.calls[0][2]
+    assert (options.tile, options.overlap, options.strength) == (512, 16, 0.25)
+    assert options.tta
+
+
+def test_the_exit_code_is_the_reports(job):
+    job.files = (DONE, FAILED)
+    assert module.run(["deblur", "a.png", "c.png"]) == 3
+
+
+def test_json_is_the_report(job, capsys):
+    job.files = (DONE, FAILED)
+    module.run(["deblur", "a.png", "c.png", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["exit_code"] == 3
+    assert [result["status"] for result in report["files"]] == ["done", "failed"]
+    assert report["files"][1]["error"]["what"] == "bad"
+
+
+@pytest.mark.parametrize("arguments", [["a.png", "-o", "-"], ["-"]])
+def test_json_goes_to_stderr_when_the_image_takes_stdout(job, capsys, arguments):
+    module.run(["deblur", *arguments, "--json"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err)["model"] == "m"
+
+
+def test_a_dry_run_says_what_would_be_done(job, capsys):
+    job.files = (FileResult("a.png", "b.png", "planned"), FAILED)
+    module.run(["deblur", "a.png", "c.png", "--dry-run"])
+    assert capsys.readouterr().out.splitlines() == [
+        "a.png -> b.png",
+        "c.png: would fail: bad",
+        "model m, device cpu, precision fp32, tile auto",
+    ]
+
+
+def test_several_files_are_summed_up(job, capsys):
+    job.files = (DONE, FAILED)
+    module.run(["deblur", "a.png", "c.png"])
+    assert capsys.readouterr().err == "1 restored, 1 failed, 0.0 s\n"
