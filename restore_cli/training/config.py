@@ -26,6 +26,9 @@ class LossConfig:
 
     content: float = 1.0  # multi-scale L1
     frequency: float = 0.1  # multi-scale frequency reconstruction
+    # Divide each sample's loss by its input's mean error plus this, so that a few hopeless
+    # patches do not outweigh all others; 0: every sample counts by its absolute error.
+    balance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ def _loop(
         degraded = degraded.contiguous(memory_format=torch.channels_last)
         with accelerator.autocast():
             stages = run.wrapped(degraded)
-        loss, parts = objective(stages, clean, run.stage_scales, config.loss)
+        loss, parts = objective(stages, clean, degraded, run.stage_scales, config.loss)
         accelerator.backward(loss)
         limit = config.optimizer.clip_norm or math.inf
         norm = accelerator.clip_grad_norm_(run.network.parameters(), limit)
