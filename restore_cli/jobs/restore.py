@@ -141,7 +141,7 @@ class _Job:
             if self.options.dry_run:
                 return FileResult(target.source, target.path, "planned")
             image = _read(target.source)
-            target = with_suffix(target, self._format(target, image))
+            target = with_suffix(target, output_format(image, requested=self.options.format))
             check_target(target, overwrite=self.options.overwrite)
             self._check_encoder(target, image)
         if not failure:

@@ -84,10 +84,19 @@ def check_formats(targets: Sequence[Target], requested: str | None) -> None:
 
 
 def with_suffix(target: Target, format_name: str) -> Target:
-    """Return the target with the suffix of its format where the source could not give one."""
-    if target.source != STREAM or target.explicit or Path(target.path).suffix:
+    """Return the target with the suffix of its format where the source's name has no use."""
+    path = Path(target.path)
+    if target.explicit or target.path == STREAM:
         return target
-    return replace(target, path=target.path + suffix_of(format_name))
+    try:
+        has_format = format_for(path) is not None
+    except ImageError:
+        has_format = False
+    return (
+        target
+        if has_format
+        else replace(target, path=str(path.with_suffix(suffix_of(format_name))))
+    )
 
 
 def check_target(target: Target, *, overwrite: bool) -> None:
@@ -100,7 +109,8 @@ def check_target(target: Target, *, overwrite: bool) -> None:
     if target.path == STREAM:
         return
     path = Path(target.path)
-    format_for(path)
+    if target.explicit:
+        format_for(path)
     if path.is_dir():
         raise ImageError("is a folder", path=path, hint="add a slash to write into it")
     if path.exists():

@@ -179,6 +179,12 @@ def test_format_follows_flag_then_suffix_then_source(restore, image_file, tmp_pa
     assert read_image("plain").format == "png"
 
 
+def test_a_name_that_says_nothing_is_no_obstacle(restore, image_file, tmp_path):
+    (tmp_path / image_file("a.png")).rename("a.dat")
+    assert restore("a.dat").exit_code == 0
+    assert read_image("a_deblur.png").format == "png"
+
+
 def test_depth_grey_and_alpha_survive(restore, image_file, rng):
     alpha = rng.random((70, 80, 1), dtype=np.float32)
     for name, channels, facts in [

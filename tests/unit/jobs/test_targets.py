@@ -53,10 +53,18 @@ def test_streams():
     assert plan(["-"], "out/") == ["out/stdin_deblur"]
 
 
-def test_a_stream_into_a_folder_gets_the_suffix_of_its_format():
-    target = Target("-", "out/stdin_deblur", explicit=False)
-    assert with_suffix(target, "jpeg").path == "out/stdin_deblur.jpg"
-    assert with_suffix(Target("-", "x", explicit=True), "jpeg").path == "x"
+@pytest.mark.parametrize(
+    ("path", "explicit", "expected"),
+    [
+        ("out/stdin_deblur", False, "out/stdin_deblur.jpg"),
+        ("a_deblur.dat", False, "a_deblur.jpg"),
+        ("a_deblur.png", False, "a_deblur.png"),
+        ("x", True, "x"),
+        ("-", True, "-"),
+    ],
+)
+def test_a_derived_name_gets_a_suffix_that_can_be_written(path, explicit, expected):
+    assert with_suffix(Target("-", path, explicit), "jpeg").path == expected
 
 
 def test_in_place():
