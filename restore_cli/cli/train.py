@@ -21,7 +21,6 @@ from restore_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restore_cli.training.config import TrainConfig
     from restore_cli.training.trainer import TrainEvent, TrainReport
 
     OnEvent = Callable[[TrainEvent], None]
@@ -136,10 +135,14 @@ def train(
     if check_data:
         _check_data(data)
         return
+    from restore_cli.training.config import load_recipe, recipe_for
     from restore_cli.training.trainer import TrainOptions
     from restore_cli.training.trainer import train as run_training
 
-    config = _load(model, recipe, _overrides(settings or [], steps))
+    if recipe is not None and not recipe.is_file():
+        raise UsageError("no such recipe file", path=recipe)
+    chosen = str(recipe) if recipe else recipe_for(model)
+    config = load_recipe(chosen, _overrides(settings or [], steps))
     folder = output or Path("runs") / config.name
     session = TrainOptions(device=device, max_time_s=max_time_s, workers=workers, weights=weights)
     try:
@@ -149,24 +152,6 @@ def train(
         console.info(f"saved in {folder}; the same command goes on from there")
         raise
     _show(report)
-
-
-def _load(model: str, recipe: Path | None, overrides: dict[str, object]) -> TrainConfig:
-    from models.registry import preset
-    from restore_cli.training.config import load_recipe, recipe_names
-
-    if recipe is not None:
-        if not recipe.is_file():
-            raise UsageError("no such recipe file", path=recipe)
-        return load_recipe(str(recipe), overrides)
-    name = model.lower().replace("_", "-")
-    if name not in recipe_names():
-        try:
-            name, _ = preset(name)
-        except KeyError:
-            known = ", ".join(recipe_names())
-            raise UsageError(f"no recipe for {model!r}", hint=f"there is {known}") from None
-    return load_recipe(name, overrides)
 
 
 def _overrides(settings: list[str], steps: int | None) -> dict[str, object]:
@@ -186,9 +171,9 @@ def _overrides(settings: list[str], steps: int | None) -> dict[str, object]:
 
 
 def _check_data(data: Path) -> None:
-    from restore_cli.data.pairs import list_folder
+    from restore_cli.training.sources import check_data
 
-    listing = list_folder(data)
+    listing = check_data(data)
     if console.json:
         console.json_object(
             {

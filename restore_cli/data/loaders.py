@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -92,6 +93,8 @@ def make_loader(samples: Samples, batches: StepBatches, workers: int) -> DataLoa
     return DataLoader(
         samples,
         batch_sampler=batches,
+        # Its own, or each new loader would draw from the one that dropout uses.
+        generator=torch.Generator(),
         num_workers=workers,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.registry import architecture, config_values, make_config
+from models.registry import ALIASES, architecture, config_values, make_config
 from restore_cli.data.augment import Augmentation
 from restore_cli.data.loaders import Phase
 from restore_cli.degradations.chain import BlurChain
@@ -101,6 +101,7 @@ class TrainConfig:
         for phase in self.phases:
             if phase.patch % 16:
                 raise ValueError(f"patch {phase.patch} is not a multiple of 16")
+        self.model_values()  # refuses settings the network does not have
         multiple = architecture(self.architecture).multiple_of
         if any(phase.patch % multiple for phase in self.phases):
             raise ValueError(f"{self.architecture} needs patches of a multiple of {multiple}")
@@ -113,6 +114,22 @@ class TrainConfig:
 def recipe_names() -> list[str]:
     """Return the names of the recipes that come with the program."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def recipe_for(model: str) -> str:
+    """Return the recipe that trains a model, by its own name or that of a published network.
+
+    Takes ``-`` and ``_``, and aliases such as ``mimo``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    name = model.lower().replace("_", "-")
+    name = ALIASES.get(name, name)
+    if name not in recipe_names():
+        known = ", ".join(recipe_names())
+        raise UsageError(f"no recipe trains {model!r}", hint=f"there is {known}, or --recipe FILE")
+    return name
 
 
 def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainConfig:

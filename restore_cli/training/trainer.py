@@ -24,19 +24,15 @@ import torch
 from torch import Tensor
 
 from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
-from restore_cli.data.pairs import Listing, list_folder
+from restore_cli.data.pairs import Listing
 from restore_cli.errors import RestoreError
 from restore_cli.training.config import TrainConfig
 from restore_cli.training.objective import objective
 from restore_cli.training.optim import rate
 from restore_cli.training.run import Run, start_run
 from restore_cli.training.run_log import RunLog
-from restore_cli.training.validation import (
-    Source,
-    ValidationSet,
-    hold_back,
-    make_validation_set,
-)
+from restore_cli.training.sources import Source, check_data, hold_back, sources_of
+from restore_cli.training.validation import ValidationSet, make_validation_set
 
 LOG_EVERY = 50  # steps
 AGREE_EVERY = 10  # steps between the moments when several processes compare their clocks
@@ -102,8 +98,8 @@ def train(
     """
     options = options or TrainOptions()
     started = time.monotonic()
-    listing = list_folder(data)
-    sources, held_back = hold_back(_sources(listing), config.validation.share)
+    listing = check_data(data)
+    sources, held_back = hold_back(sources_of(listing), config.validation.share)
     facts = _facts(listing, len(held_back), options)
     torch.manual_seed(config.seed)
     run = start_run(config, folder, options.device, facts, options.weights)
@@ -253,10 +249,6 @@ def _is_time_up(run: Run, is_mine_up: bool) -> bool:
     flag = torch.tensor(float(is_mine_up), device=accelerator.device)
     agreed: Any = accelerator.reduce(flag, reduction="sum")
     return bool(agreed.item() > 0)
-
-
-def _sources(listing: Listing) -> list[Source]:
-    return list(listing.pairs) if listing.pairs else list(listing.photos)
 
 
 def _facts(listing: Listing, held_back: int, options: TrainOptions) -> dict[str, str | int | float]:

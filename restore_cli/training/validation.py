@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +15,8 @@ from restore_cli.data.pairs import Pair
 from restore_cli.data.photos import PhotoCache
 from restore_cli.degradations.chain import BlurChain
 from restore_cli.metrics.distortion import psnr_db
+from restore_cli.training.sources import Source
 
-Source = Path | Pair
 _SEED = 2021  # of every validation set, so that runs with other seeds compare
 
 
@@ -49,17 +48,6 @@ class ValidationSet:
             network.restore(degraded.to(device)).float().clamp(0, 1).cpu()
             for degraded, _ in self.samples
         ]
-
-
-def hold_back(sources: Sequence[Source], share: float) -> tuple[list[Source], list[Source]]:
-    """Split sources into those to train on and those to measure on, evenly over the list.
-
-    At least one is held back, and at least one is left to train on.
-    """
-    count = min(max(1, round(len(sources) * share)), max(1, len(sources) - 1))
-    chosen = {int((i + 0.5) * len(sources) / count) for i in range(count)}
-    kept = [source for i, source in enumerate(sources) if i not in chosen]
-    return kept or list(sources), [sources[i] for i in sorted(chosen)]
 
 
 def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) -> ValidationSet:

@@ -19,7 +19,13 @@ PLAIN = BlurChain(
 
 
 def run(chain, seed=0, n=4, size=32):
-    photos = torch.rand(n, 3, size + 2 * chain.margin, size + 2 * chain.margin, generator=torch.Generator().manual_seed(9))
+    photos = torch.rand(
+        n,
+        3,
+        size + 2 * chain.margin,
+        size + 2 * chain.margin,
+        generator=torch.Generator().manual_seed(9),
+    )
     return photos, *chain(photos, torch.Generator().manual_seed(seed))
 
 
@@ -29,7 +35,9 @@ def test_shape_and_range():
     assert degraded.shape == clean.shape == (4, 3, 32, 32)
     assert degraded.min() >= 0
     assert degraded.max() <= 1
-    torch.testing.assert_close(clean, photos[..., chain.margin : -chain.margin, chain.margin : -chain.margin])
+    torch.testing.assert_close(
+        clean, photos[..., chain.margin : -chain.margin, chain.margin : -chain.margin]
+    )
 
 
 def test_same_seed_same_pixels():
@@ -43,7 +51,8 @@ def test_a_sharp_share_of_one_changes_nothing_but_rounding():
 
 
 @pytest.mark.parametrize(
-    "field", ["sharp_share", "layer_share", "defocus_share", "display_share", "noise_share", "jpeg_share"]
+    "field",
+    ["sharp_share", "layer_share", "defocus_share", "display_share", "noise_share", "jpeg_share"],
 )
 def test_every_share_changes_the_pixels(field):
     assert not torch.equal(run(PLAIN)[1], run(dataclasses.replace(PLAIN, **{field: 1.0}))[1])
@@ -55,7 +64,9 @@ def test_highlights_leave_longer_streaks():
     centre = photos.shape[-1] // 2
     photos[..., centre - 2 : centre + 2, centre - 2 : centre + 2] = 1
     dim, _ = chain(photos, torch.Generator().manual_seed(1))
-    bright, _ = dataclasses.replace(chain, highlight_share=1.0)(photos, torch.Generator().manual_seed(1))
+    bright, _ = dataclasses.replace(chain, highlight_share=1.0)(
+        photos, torch.Generator().manual_seed(1)
+    )
     assert (bright > 0.9).sum() > (dim > 0.9).sum()
 
 

@@ -7,8 +7,12 @@ from restore_cli.degradations.light import lift_highlights, to_display, to_linea
 
 def test_values():
     # IEC 61966-2-1: 18 % grey shows as 0.461, half the code values are 21.4 % of the light.
-    torch.testing.assert_close(to_display(torch.tensor([0.18])), torch.tensor([0.4614]), atol=1e-4, rtol=0)
-    torch.testing.assert_close(to_linear(torch.tensor([0.5])), torch.tensor([0.2140]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        to_display(torch.tensor([0.18])), torch.tensor([0.4614]), atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(
+        to_linear(torch.tensor([0.5])), torch.tensor([0.2140]), atol=1e-4, rtol=0
+    )
 
 
 def test_there_and_back():

@@ -28,7 +28,9 @@ def test_same_seed_same_motion():
     torch.testing.assert_close(
         hand_shake(seeded(3), extent, 7, 64), hand_shake(seeded(3), extent, 7, 64), atol=0, rtol=0
     )
-    assert not torch.equal(hand_shake(seeded(3), extent, 7, 64), hand_shake(seeded(4), extent, 7, 64))
+    assert not torch.equal(
+        hand_shake(seeded(3), extent, 7, 64), hand_shake(seeded(4), extent, 7, 64)
+    )
 
 
 def test_extent_is_the_longer_side_of_the_path():

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from models.registry import ALIASES, ARCHITECTURES, PRESETS, config_values, create_model, make_config, preset
+from models.registry import (
+    ALIASES,
+    ARCHITECTURES,
+    PRESETS,
+    config_values,
+    create_model,
+    make_config,
+    preset,
+)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -13,7 +21,8 @@ def test_presets_belong_to_an_architecture(name):
 
 
 @pytest.mark.parametrize(
-    ("typed", "name"), [("mimo", "mimo-unet"), ("MIMO_UNet_Plus", "mimo-unet-plus"), ("mimo-plus", "mimo-unet-plus")]
+    ("typed", "name"),
+    [("mimo", "mimo-unet"), ("MIMO_UNet_Plus", "mimo-unet-plus"), ("mimo-plus", "mimo-unet-plus")],
 )
 def test_names_are_forgiving(typed, name):
     assert preset(typed) == PRESETS[name]
