@@ -86,7 +86,7 @@ class Restorer:
 
         Raises:
             ValueError: an option out of its range.
-            UsageError: overlap leaves nothing of a tile.
+            UsageError: a tile too small, or nothing of it left by the overlap.
             WeightsError: the model cannot be found or read.
             DeviceError: device or precision cannot be had.
         """
@@ -224,7 +224,7 @@ def _refuse_bad_options(
     if tile == "auto" or tile == 0:
         return
     if tile < _MIN_TILE:
-        raise ValueError(f"tile {tile} is neither 0 nor at least {_MIN_TILE}")
+        raise UsageError(f"tile {tile} is neither 0 nor at least {_MIN_TILE}")
     if overlap != "auto" and tile < _smallest_tile(overlap):
         hint = f"tiles of at least {_smallest_tile(overlap)}, or less overlap"
         raise UsageError(f"an overlap of {overlap} leaves nothing of tiles of {tile}", hint=hint)

@@ -1,0 +1,90 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models import create_model
+from restore_cli.errors import WeightsError
+from restore_cli.weights import catalog
+from restore_cli.weights.card import ModelCard
+from restore_cli.weights.files import load_model, save_model
+from restore_cli.weights.header import SUFFIX
+
+CARD = ModelCard("x", "mimo-unet", {"width": 4, "blocks": 1}, "deblur", "seeded", "Apache-2.0")
+MODELS = {
+    "night-deblur": "deblur",
+    "mimo-unet-plus-deblur": "deblur",
+    "mimo-unet-deblur": "deblur",
+    "mimo-unet-denoise": "denoise",
+}
+
+
+@pytest.fixture
+def bundled(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model = create_model("mimo-unet", CARD.config)
+    for name, task in MODELS.items():
+        card = dataclasses.replace(CARD, name=name, task=task)
+        save_model(tmp_path / f"{name}{SUFFIX}", model, card)
+    monkeypatch.setattr(catalog, "BUNDLED", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mimo-unet-deblur", "mimo-unet-deblur"),
+        ("MIMO_UNet_Denoise", "mimo-unet-denoise"),
+        ("mimo", "mimo-unet-deblur"),
+        ("mimo-unet", "mimo-unet-deblur"),
+        ("mimo-plus", "mimo-unet-plus-deblur"),
+        ("mimo_plus", "mimo-unet-plus-deblur"),
+        ("denoise", "mimo-unet-denoise"),
+        ("night", "night-deblur"),
+    ],
+)
+def test_find(bundled, name, expected):
+    assert catalog.find(name).name == expected
+
+
+def test_near_names_are_suggested(bundled):
+    with pytest.raises(WeightsError, match="did you mean mimo-unet-deblur"):
+        catalog.find("mimo-unet-debler")
+    with pytest.raises(WeightsError, match="there is mimo-unet-deblur, mimo-unet-denoise, "):
+        catalog.find("zzz")
+
+
+def test_each_task_has_its_default(bundled):
+    assert catalog.default_for("deblur").name == "mimo-unet-deblur"
+    assert catalog.default_for("denoise").name == "mimo-unet-denoise"
+    with pytest.raises(WeightsError, match="'derain'"):
+        catalog.default_for("derain")
+
+
+def test_defaults_come_first(bundled):
+    names = [card.name for card in catalog.all_cards()]
+    assert names == [*catalog.DEFAULTS.values(), "mimo-unet-plus-deblur", "night-deblur"]
+
+
+def test_a_damaged_file_is_an_error(bundled):
+    (bundled / f"broken{SUFFIX}").write_bytes(b"x")
+    with pytest.raises(WeightsError, match="broken"):
+        catalog.all_cards()
+
+
+def test_what_is_bundled_loads_under_its_own_name():
+    for path in catalog.BUNDLED.glob(f"*{SUFFIX}"):
+        _, card = load_model(path)
+        assert card.name == path.stem == catalog.plain(card.name)
+        assert card.scores, "a bundled model has measured scores"
+        assert card.licence
+
+
+def test_torch_is_not_imported():
+    code = (
+        "import sys, restore_cli.weights.store, restore_cli.weights.catalog as c; "
+        "c.all_cards(); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
