@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from models import mimo_unet
+from models import mimo_unet, mprnet
 from models.base import RestorationModel
 
 
@@ -21,8 +21,17 @@ class Architecture:
     build: Callable[[Any], RestorationModel]
     config: type[Any]
     multiple_of: int  # height and width are padded to a multiple of this
-    halo: Callable[[Any], int]  # config → pixels of context an output pixel needs on each side
+    halo: Callable[[Any], int | None]
+    """Config → pixels of context an output pixel needs on each side; None: the whole image, as
+    where channel attention takes its means over everything. No tile then equals the whole."""
     stage_scales: tuple[float, ...]  # size of each image that forward returns, relative to x
+    local_halo: Callable[[Any, int], int] | None = None
+    """Config, window → the context needed after ``models.pooling.set_pooling(model, window)``;
+    None where there is nothing to set, and ``halo`` holds. The bound is far above what matters:
+    most of it is reached through means over hundreds of pixels, one in another."""
+    patch: int | None = None
+    """Side of the patches that the published networks were trained on, a good window for local
+    means; None where there are none."""
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -33,15 +42,31 @@ ARCHITECTURES: dict[str, Architecture] = {
         halo=mimo_unet.halo,
         stage_scales=(1.0, 0.5, 0.25),
     ),
+    "mprnet": Architecture(
+        build=mprnet.MPRNet,
+        config=mprnet.MPRNetConfig,
+        multiple_of=8,
+        halo=lambda config: None,
+        stage_scales=(1.0, 1.0, 1.0),
+        local_halo=mprnet.local_halo,
+        patch=256,
+    ),
 }
 
 # Published sizes, by the name a user would type.
 PRESETS: dict[str, tuple[str, Any]] = {
     "mimo-unet": ("mimo-unet", mimo_unet.MIMO_UNET),
     "mimo-unet-plus": ("mimo-unet", mimo_unet.MIMO_UNET_PLUS),
+    "mprnet": ("mprnet", mprnet.DEBLUR),
+    "mprnet-derain": ("mprnet", mprnet.DERAIN),
+    "mprnet-denoise": ("mprnet", mprnet.DENOISE),
 }
 
-ALIASES = {"mimo": "mimo-unet", "mimo-plus": "mimo-unet-plus"}
+ALIASES = {
+    "mimo": "mimo-unet",
+    "mimo-plus": "mimo-unet-plus",
+    "mprnet-deblur": "mprnet",
+}
 
 
 def architecture(name: str) -> Architecture:

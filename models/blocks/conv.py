@@ -5,6 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
+def plain_conv(channels_in: int, channels_out: int, kernel: int) -> nn.Conv2d:
+    """Return a convolution without bias that keeps the size."""
+    return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, bias=False)
+
+
 class ConvReLU(nn.Sequential):
     """A convolution that keeps the size (times 1/stride), then ReLU."""
 

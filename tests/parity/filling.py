@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from pathlib import Path
@@ -23,7 +24,24 @@ def arrays(name):
 
 def filled(fixture):
     """Return the published state dict with the fixture's numbers."""
-    return {entry["key"]: _draw(entry, fixture["fill"]) for entry in fixture["entries"]}
+    state = {}
+    for entry in fixture["entries"]:
+        if "alias_of" in entry:
+            state[entry["key"]] = state[entry["alias_of"]]
+        elif entry["kind"] == "buffer":
+            state[entry["key"]] = _blur(entry["shape"])
+        else:
+            state[entry["key"]] = _draw(entry, fixture["fill"])
+    return state
+
+
+def digest(fixture, state):
+    """Return the SHA-256 of all drawn numbers, which the fixture names as ``fill_sha256``."""
+    sha256 = hashlib.sha256()
+    for entry in fixture["entries"]:
+        if "alias_of" not in entry and entry["kind"] != "buffer":
+            sha256.update(state[entry["key"]].numpy().astype("<f4").tobytes())
+    return sha256.hexdigest()
 
 
 def _draw(entry, fill):
@@ -32,7 +50,15 @@ def _draw(entry, fill):
     values = rng.standard_normal(entry["shape"], dtype=np.float32)
     if entry["kind"] == "bias":
         return torch.from_numpy(values * np.float32(fill["bias_std"]))
+    if entry["kind"] == "prelu":
+        spread = np.float32(fill["prelu_spread"])
+        return torch.from_numpy(np.float32(fill["prelu"]) + spread * values)
     gain = fill["gain"]
     for text, value in fill["gain_if_key_contains"]:
         gain = value if text in key else gain
     return torch.from_numpy(values * np.float32(gain / np.sqrt(entry["fan_in"])))
+
+
+def _blur(shape):
+    taps = torch.tensor([1.0, 2.0, 1.0])
+    return (torch.outer(taps, taps) / 16).expand(shape).clone()

@@ -1,0 +1,293 @@
+"""MPRNet: three stages, which restore quarters, halves and the whole of an image.
+
+Source: Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021, arXiv:2102.02808,
+section 3 and figures 2 to 4.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.base import RestorationModel
+from models.blocks.attention import ChannelAttentionBlock, SupervisedAttention, window_at
+from models.blocks.conv import plain_conv
+
+# What each part sees of the training patch, height and width: attention means are over that.
+QUARTER, HALF, WHOLE = (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MPRNetConfig:
+    """Widths of MPRNet; the defaults are the paper's deblurring network."""
+
+    features: int = 96
+    unet_growth: int = 48  # channels added at each U-Net level
+    orsnet_growth: int = 32  # channels added in the full-resolution stage
+    blocks_per_group: int = 8  # attention blocks in each group of the full-resolution stage
+    reduction: int = 4  # squeeze ratio of the channel attention
+
+    def __post_init__(self) -> None:
+        for name in ("features", "reduction", "blocks_per_group"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)} is less than 1")
+        for name in ("unet_growth", "orsnet_growth"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} {getattr(self, name)} is negative")
+        if self.features < self.reduction:
+            raise ValueError(f"features {self.features} is less than reduction {self.reduction}")
+
+
+DEBLUR = MPRNetConfig()
+DENOISE = MPRNetConfig(features=80)
+DERAIN = MPRNetConfig(features=40, unet_growth=20, orsnet_growth=16)
+
+
+class MPRNet(RestorationModel):
+    """Three images of the size of the input: (N, 3, H, W) with H and W multiples of 8.
+
+    ``forward`` returns the images of stages 3, 2 and 1. Stage 1 encodes four quarters of the image
+    and decodes two halves, each by itself; stage 2 encodes halves and decodes the whole. That is no
+    saving of memory but part of the network: convolutions and means end where the parts end.
+    """
+
+    def __init__(self, config: MPRNetConfig = DEBLUR) -> None:
+        super().__init__()
+        features = config.features
+        full = features + config.orsnet_growth
+        # One slope for every attention block of the network, as published.
+        self.activation = nn.PReLU()
+        self.shallow = nn.ModuleList(
+            nn.Sequential(
+                plain_conv(3, features, 3),
+                ChannelAttentionBlock(features, config.reduction, self.activation, share),
+            )
+            for share in (QUARTER, HALF, WHOLE)
+        )
+        self.encoders = nn.ModuleList(
+            [
+                Encoder(config, self.activation, QUARTER, is_second=False),
+                Encoder(config, self.activation, HALF, is_second=True),
+            ]
+        )
+        self.decoders = nn.ModuleList(
+            Decoder(config, self.activation, share) for share in (HALF, WHOLE)
+        )
+        self.supervision = nn.ModuleList(SupervisedAttention(features) for _ in range(2))
+        self.merges = nn.ModuleList(
+            [plain_conv(2 * features, features, 3), plain_conv(2 * features, full, 3)]
+        )
+        self.full_resolution = FullResolution(config, self.activation)
+        self.tail = plain_conv(full, 3, 3)
+        self.window: int | None = None
+
+    def set_window(self, side: int | None) -> None:
+        """Restore images larger than ``side`` in one piece; None parts every image.
+
+        Where means are local, see :func:`models.pooling.set_pooling`, the parts would only make
+        the result depend on where the middle of an image or a tile is.
+        """
+        self.window = side
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        is_parted = self.window is None or max(x.shape[-2:]) <= self.window
+        part, join = (_part, _join) if is_parted else (_keep, _keep)
+
+        halves = part(x, -2)
+        quarters = part(halves, -1)
+        encoded = [join(level, -1) for level in self.encoders[0](self.shallow[0](quarters))]
+        decoded = self.decoders[0](encoded)
+        gated, image = self.supervision[0](decoded[0], halves)
+        first = join(image, -2)
+
+        merged = self.merges[0](torch.cat([self.shallow[1](halves), gated], dim=1))
+        encoded = [join(level, -2) for level in self.encoders[1](merged, encoded, decoded)]
+        decoded = self.decoders[1](encoded)
+        gated, second = self.supervision[1](decoded[0], x)
+
+        merged = self.merges[1](torch.cat([self.shallow[2](x), gated], dim=1))
+        return self.tail(self.full_resolution(merged, encoded, decoded)) + x, second, first
+
+    def output_layers(self) -> tuple[nn.Module, ...]:
+        first, second = (self.get_submodule(f"supervision.{i}.to_image") for i in range(2))
+        return self.tail, second, first
+
+
+class Encoder(nn.Module):
+    """Features at full, half and quarter size; the second one adds those of the first stage."""
+
+    def __init__(
+        self,
+        config: MPRNetConfig,
+        activation: nn.PReLU,
+        share: tuple[float, float],
+        *,
+        is_second: bool,
+    ) -> None:
+        super().__init__()
+        widths = _widths(config)
+        self.levels = _levels(config, activation, share)
+        self.downs = nn.ModuleList(
+            plain_conv(fine, coarse, 1) for fine, coarse in itertools.pairwise(widths)
+        )
+        cross = widths if is_second else ()
+        self.from_encoder = nn.ModuleList(plain_conv(width, width, 1) for width in cross)
+        self.from_decoder = nn.ModuleList(plain_conv(width, width, 1) for width in cross)
+
+    def forward(
+        self, x: Tensor, encoded: Sequence[Tensor] = (), decoded: Sequence[Tensor] = ()
+    ) -> list[Tensor]:
+        """Return features from fine to coarse, given those of the stage before likewise."""
+        features: list[Tensor] = []
+        for i, blocks in enumerate(self.levels):
+            if i:
+                x = self.downs[i - 1](_halved(x))
+            x = blocks(x)
+            if self.from_encoder:
+                x = x + self.from_encoder[i](encoded[i]) + self.from_decoder[i](decoded[i])
+            features.append(x)
+        return features
+
+
+class Decoder(nn.Module):
+    """Features from coarse to fine, each joined by what the encoder had at its size."""
+
+    def __init__(
+        self, config: MPRNetConfig, activation: nn.PReLU, share: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        widths = _widths(config)
+        self.levels = _levels(config, activation, share)
+        self.skips = nn.ModuleList(
+            ChannelAttentionBlock(width, config.reduction, activation, _at_level(share, i))
+            for i, width in enumerate(widths[:-1])
+        )
+        self.ups = nn.ModuleList(Up(coarse, fine) for fine, coarse in itertools.pairwise(widths))
+
+    def forward(self, encoded: Sequence[Tensor]) -> list[Tensor]:
+        """Return features from fine to coarse, like ``encoded``."""
+        x = self.levels[-1](encoded[-1])
+        features: list[Tensor] = [x]
+        for i in reversed(range(len(self.ups))):
+            x = self.levels[i](self.ups[i](x) + self.skips[i](encoded[i]))
+            features.insert(0, x)
+        return features
+
+
+class FullResolution(nn.Module):
+    """Original-resolution subnetwork (ORSNet): groups of attention blocks, nothing resized.
+
+    After each group come the second stage's features of one level, brought to full size.
+    """
+
+    def __init__(self, config: MPRNetConfig, activation: nn.PReLU) -> None:
+        super().__init__()
+        width = config.features + config.orsnet_growth
+        levels = _widths(config)
+        self.groups = nn.ModuleList(
+            nn.Sequential(
+                *(
+                    ChannelAttentionBlock(width, config.reduction, activation)
+                    for _ in range(config.blocks_per_group)
+                ),
+                plain_conv(width, width, 3),
+            )
+            for _ in levels
+        )
+        self.encoder_ups = nn.ModuleList(_ups_to_full(levels, i) for i in range(len(levels)))
+        self.decoder_ups = nn.ModuleList(_ups_to_full(levels, i) for i in range(len(levels)))
+        self.from_encoder = nn.ModuleList(plain_conv(config.features, width, 1) for _ in levels)
+        self.from_decoder = nn.ModuleList(plain_conv(config.features, width, 1) for _ in levels)
+
+    def forward(self, x: Tensor, encoded: Sequence[Tensor], decoded: Sequence[Tensor]) -> Tensor:
+        for i, group in enumerate(self.groups):
+            x = x + group(x)
+            x = x + self.from_encoder[i](self.encoder_ups[i](encoded[i]))
+            x = x + self.from_decoder[i](self.decoder_ups[i](decoded[i]))
+        return x
+
+
+class Up(nn.Module):
+    """1×1 convolution, then bilinear doubling.
+
+    Published the other way round: the two commute, and this order is a quarter of the work.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = plain_conv(channels_in, channels_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(self.conv(x), scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _widths(config: MPRNetConfig) -> list[int]:
+    return [config.features + level * config.unet_growth for level in range(3)]
+
+
+def _levels(
+    config: MPRNetConfig, activation: nn.PReLU, share: tuple[float, float]
+) -> nn.ModuleList:
+    return nn.ModuleList(
+        nn.Sequential(
+            *(
+                ChannelAttentionBlock(width, config.reduction, activation, _at_level(share, i))
+                for _ in range(2)
+            )
+        )
+        for i, width in enumerate(_widths(config))
+    )
+
+
+def _ups_to_full(widths: Sequence[int], level: int) -> nn.Sequential:
+    return nn.Sequential(*(Up(widths[i], widths[i - 1]) for i in range(level, 0, -1)))
+
+
+def _at_level(share: tuple[float, float], level: int) -> tuple[float, float]:
+    return share[0] / 2**level, share[1] / 2**level
+
+
+def _halved(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+
+def _part(x: Tensor, dim: int) -> Tensor:
+    """Return both halves along ``dim``, one after the other in the batch."""
+    return torch.cat(x.chunk(2, dim))
+
+
+def _join(x: Tensor, dim: int) -> Tensor:
+    return torch.cat(x.chunk(2), dim)
+
+
+def _keep(x: Tensor, dim: int) -> Tensor:
+    return x
+
+
+def local_halo(config: MPRNetConfig, window: int) -> int:
+    """Return how many pixels away an output pixel can still depend on with local means.
+
+    The longest way leads through every block of every stage, and each adds two convolutions and
+    half a window: with windows of useful size that is thousands of pixels, nearly all of them
+    through means, where a pixel is one among many. A test compares this with what is
+    reached.
+    """
+    first = _block(window, QUARTER, 0) + _coder(window, QUARTER) + _coder(window, HALF)
+    second = _coder(window, HALF) + _coder(window, WHOLE)
+    third = 3 * (config.blocks_per_group * _block(window, WHOLE, 0) + 1)
+    # Down- and upsampling reach 6 pixels in each U-Net, and four 3×3 convolutions are left.
+    return first + second + third + 2 * 6 + 4
+
+
+def _coder(window: int, share: tuple[float, float]) -> int:
+    return sum(2 * _block(window, share, level) for level in range(3))
+
+
+def _block(window: int, share: tuple[float, float], level: int) -> int:
+    """Return the reach of an attention block in full-size pixels, along the width."""
+    return (2 + window_at(window, _at_level(share, level)[1]) // 2) << level

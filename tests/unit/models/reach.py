@@ -1,0 +1,50 @@
+"""How far from an input pixel the output pixels are that depend on it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from models.blocks import attention
+
+
+@torch.inference_mode()
+def extent(model, margin, multiple_of):
+    """Return how far from a pixel that is not a number the furthest other one in the result is.
+
+    No arithmetic makes a number of what is none, so that every path shows, however faint.
+
+    Args:
+        model: changed to double precision, whose convolutions add only what they cover.
+        margin: the image measured on has this many pixels on each side of the input pixels.
+        multiple_of: the size rule of the network.
+    """
+    model = model.double().eval()
+    side = -(-(2 * margin + multiple_of) // multiple_of) * multiple_of
+    first = margin // multiple_of * multiple_of
+    furthest = 0
+    with pytest.MonkeyPatch.context() as patch:
+        # Running sums carry what is no number to the end of the line; pooling does not.
+        patch.setattr(attention, "_sliding_mean", pooled_mean)
+        # Pyramids treat the pixels of one step of the size rule differently: try the diagonal.
+        for pixel in range(first, first + multiple_of):
+            image = torch.zeros(1, 3, side, side, dtype=torch.float64)
+            image[..., pixel, pixel] = torch.nan
+            reached = model.restore(image)[0].isnan().any(0)
+            assert not reached[0].any(), "the image is too small for the measurement"
+            rows, columns = reached.nonzero(as_tuple=True)
+            distances = torch.stack([pixel - rows, rows - pixel, pixel - columns, columns - pixel])
+            furthest = max(furthest, int(distances.max()))
+    return furthest
+
+
+def pooled_mean(x, dim, window):
+    """Return what the sliding mean of attention does, in another way."""
+    if window >= x.shape[dim]:
+        return x.mean(dim, keepdim=True).expand_as(x)
+    after = window // 2
+    before = window - 1 - after
+    if dim == -2:
+        return F.pad(F.avg_pool2d(x, (window, 1), 1), (0, 0, before, after), mode="replicate")
+    return F.pad(F.avg_pool2d(x, (1, window), 1), (before, after, 0, 0), mode="replicate")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from models import ARCHITECTURES, create_model
+from models.pooling import set_pooling
+from models.registry import make_config
+from tests.unit.models.reach import extent
+
+MPRNET = {
+    "features": 1,
+    "unet_growth": 0,
+    "orsnet_growth": 0,
+    "blocks_per_group": 1,
+    "reduction": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("mimo-unet", {"width": 4, "blocks": 1}),
+        ("mimo-unet", {"width": 4, "blocks": 2}),
+    ],
+)
+def test_the_halo_is_the_extent_of_what_is_reached(name, values):
+    architecture = ARCHITECTURES[name]
+    halo = architecture.halo(make_config(name, values))
+    reached = extent(create_model(name, values), halo + 12, architecture.multiple_of)
+    assert reached <= halo <= reached + 8
+
+
+@pytest.mark.parametrize("window", [4, 12])
+@pytest.mark.parametrize(("name", "values"), [("mprnet", MPRNET)])
+def test_the_local_halo_is_the_extent_of_what_is_reached(name, values, window):
+    architecture = ARCHITECTURES[name]
+    config = make_config(name, values)
+    assert architecture.halo(config) is None
+    halo = architecture.local_halo(config, window)
+    model = create_model(name, values)
+    set_pooling(model, window)
+    reached = extent(model, halo + 12, architecture.multiple_of)
+    assert reached <= halo <= reached + 8
