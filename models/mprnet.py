@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.base import RestorationModel
 from models.blocks.attention import ChannelAttentionBlock, SupervisedAttention, window_at
 from models.blocks.conv import plain_conv
+from models.blocks.resize import bilinear_double, bilinear_halve
 
 # What each part sees of the training patch, height and width: attention means are over that.
 QUARTER, HALF, WHOLE = (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)
@@ -146,7 +146,7 @@ class Encoder(nn.Module):
         features: list[Tensor] = []
         for i, blocks in enumerate(self.levels):
             if i:
-                x = self.downs[i - 1](_halved(x))
+                x = self.downs[i - 1](bilinear_halve(x))
             x = blocks(x)
             if self.from_encoder:
                 x = x + self.from_encoder[i](encoded[i]) + self.from_decoder[i](decoded[i])
@@ -223,7 +223,7 @@ class Up(nn.Module):
         self.conv = plain_conv(channels_in, channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(self.conv(x), scale_factor=2, mode="bilinear", align_corners=False)
+        return bilinear_double(self.conv(x))
 
 
 def _widths(config: MPRNetConfig) -> list[int]:
@@ -250,10 +250,6 @@ def _ups_to_full(widths: Sequence[int], level: int) -> nn.Sequential:
 
 def _at_level(share: tuple[float, float], level: int) -> tuple[float, float]:
     return share[0] / 2**level, share[1] / 2**level
-
-
-def _halved(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
 
 
 def _part(x: Tensor, dim: int) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from models import mimo_unet, mprnet
+from models import mimo_unet, mirnet, mprnet
 from models.base import RestorationModel
 
 
@@ -51,6 +51,15 @@ ARCHITECTURES: dict[str, Architecture] = {
         local_halo=mprnet.local_halo,
         patch=256,
     ),
+    "mirnet": Architecture(
+        build=mirnet.MIRNet,
+        config=mirnet.MIRNetConfig,
+        multiple_of=4,
+        halo=lambda config: None,
+        stage_scales=(1.0,),
+        local_halo=mirnet.local_halo,
+        patch=128,
+    ),
 }
 
 # Published sizes, by the name a user would type.
@@ -60,6 +69,7 @@ PRESETS: dict[str, tuple[str, Any]] = {
     "mprnet": ("mprnet", mprnet.DEBLUR),
     "mprnet-derain": ("mprnet", mprnet.DERAIN),
     "mprnet-denoise": ("mprnet", mprnet.DENOISE),
+    "mirnet": ("mirnet", mirnet.MIRNET),
 }
 
 ALIASES = {

@@ -75,7 +75,7 @@ def to_ours(published: Mapping[str, Tensor], keymap: Keymap) -> dict[str, Tensor
     # The other way round than they are added: the last one doubled what was there before it.
     for alias in reversed(keymap.aliases):
         for key, source in _aliases(left, alias):
-            _take(left, key, left[source])
+            _take(left, key, _there(left, source))
     names = rename(left, keymap.rules)
     return {names[key]: _permuted(value, keymap.axes) for key, value in left.items()}
 
@@ -119,8 +119,13 @@ def _permuted(value: Tensor, axes: Sequence[int]) -> Tensor:
 
 def _take(published: dict[str, Tensor], key: str, expected: Tensor) -> None:
     """Remove an entry that must be there and have this value."""
-    value = published.pop(key, None)
-    if value is None:
-        raise ValueError(f"entry {key!r} is missing")
+    value = _there(published, key)
     if not torch.equal(value, expected.to(value.dtype)):
         raise ValueError(f"entry {key!r} is not what the architecture makes it")
+    del published[key]
+
+
+def _there(published: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in published:
+        raise ValueError(f"entry {key!r} is missing")
+    return published[key]

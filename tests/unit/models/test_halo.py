@@ -15,6 +15,8 @@ MPRNET = {
     "reduction": 1,
 }
 
+MIRNET = {"features": 8, "groups": 1, "blocks_per_group": 1}
+
 
 @pytest.mark.parametrize(
     ("name", "values"),
@@ -31,7 +33,14 @@ def test_the_halo_is_the_extent_of_what_is_reached(name, values):
 
 
 @pytest.mark.parametrize("window", [4, 12])
-@pytest.mark.parametrize(("name", "values"), [("mprnet", MPRNET)])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("mprnet", MPRNET),
+        ("mirnet", MIRNET),
+        ("mirnet", {**MIRNET, "height": 2, "width": 3}),
+    ],
+)
 def test_the_local_halo_is_the_extent_of_what_is_reached(name, values, window):
     architecture = ARCHITECTURES[name]
     config = make_config(name, values)

@@ -9,6 +9,7 @@ from models.pooling import set_pooling
 
 NETWORKS = {
     "mprnet": {"features": 8, "unet_growth": 4, "orsnet_growth": 4, "blocks_per_group": 1},
+    "mirnet": {"features": 8, "groups": 1, "blocks_per_group": 1},
 }
 
 

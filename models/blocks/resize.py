@@ -1,0 +1,100 @@
+"""Halving and doubling of features: blurred, with residuals, or as TensorFlow 1 did it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.blocks.conv import plain_conv
+
+
+def blur_kernel() -> Tensor:
+    """Return the (3, 3) weights of (1, 2, 1) along both axes, of sum 1."""
+    taps = torch.tensor([1.0, 2.0, 1.0])
+    return torch.outer(taps, taps) / 16
+
+
+class BlurPool(nn.Module):
+    """Every second pixel of a blurred image, so that no fine detail turns into a coarse one.
+
+    Source: Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019,
+    arXiv:1904.11486; 3×3 binomial blur, borders reflected.
+    """
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kernel", blur_kernel(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H/2, W/2), rounded up, of (N, C, H, W) with sides of at least 2."""
+        channels = x.shape[1]
+        kernel = self.kernel.expand(channels, 1, 3, 3)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, stride=2, groups=channels)
+
+
+class ResidualDown(nn.Module):
+    """Half the size and twice the channels, on two ways (MIRNet, figure 5a)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            plain_conv(channels, channels, 1),
+            nn.PReLU(),
+            plain_conv(channels, channels, 3),
+            nn.PReLU(),
+            BlurPool(),
+            plain_conv(channels, 2 * channels, 1),
+        )
+        self.skip = nn.Sequential(BlurPool(), plain_conv(channels, 2 * channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        halved: Tensor = self.body(x) + self.skip(x)
+        return halved
+
+
+class ResidualUp(nn.Module):
+    """Twice the size and half the channels, on two ways (MIRNet, figure 5b)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            plain_conv(channels, channels, 1),
+            nn.PReLU(),
+            nn.ConvTranspose2d(
+                channels, channels, 3, stride=2, padding=1, output_padding=1, bias=False
+            ),
+            nn.PReLU(),
+            plain_conv(channels, channels // 2, 1),
+        )
+        # Published after the doubling: the two commute, and this is a quarter of the work.
+        self.skip = plain_conv(channels, channels // 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        doubled: Tensor = self.body(x) + bilinear_double(self.skip(x))
+        return doubled
+
+
+def bilinear_double(x: Tensor) -> Tensor:
+    """Return (N, C, 2H, 2W), interpolated with half-pixel centres."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def bilinear_halve(x: Tensor) -> Tensor:
+    """Return the means of 2×2 pixels, (N, C, H/2, W/2), rounded down."""
+    return F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+
+def corner_double(x: Tensor) -> Tensor:
+    """Return (N, C, 2H, 2W), interpolated so that pixel k stays at 2k, as TensorFlow 1 does it.
+
+    Odd pixels are means of their neighbours; the last one repeats the last pixel.
+    """
+    for dim in (-2, -1):
+        last = x.narrow(dim, x.shape[dim] - 1, 1)
+        following = torch.cat([x.narrow(dim, 1, x.shape[dim] - 1), last], dim=dim)
+        between = (x + following) / 2
+        x = torch.stack([x, between], dim=x.ndim + dim + 1).flatten(x.ndim + dim, x.ndim + dim + 1)
+    return x
