@@ -22,8 +22,8 @@ MAY_IMPORT = {
     "weights": {"models", "errors"},
     "engine": {"models", "weights", "errors"},
     "data": {"imaging", "degradations", "errors"},
-    # Blur is made inside the training step, on its device.
-    "training": {"models", "weights", "data", "degradations", "metrics", "errors"},
+    # Blur is made inside the training step, on its device; validation runs the engine users run.
+    "training": {"models", "weights", "data", "degradations", "engine", "metrics", "errors"},
     "jobs": {
         "engine",
         "imaging",

@@ -27,6 +27,10 @@ UNMEASURED_BYTES_PER_PIXEL = 8000
 
 SMALLEST_TILE = 128
 
+# What an automatic tile may need, however much is free: larger ones win little (the context of a
+# tile costs less of it) and would surprise whoever shares the machine.
+ENOUGH_BYTES = 2 * 2**30
+
 # Of the memory that is free; the rest is for whoever else asks while we run.
 _USABLE_SHARE = 0.6
 _GUESSED_FREE_BYTES = 2 * 2**30  # where the system does not tell

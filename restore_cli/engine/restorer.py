@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from models import ARCHITECTURES, RestorationModel
+from models.pooling import set_pooling
 from models.registry import make_config
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
 from restore_cli.engine.checks import agrees, check_colour, finite_or_again
 from restore_cli.engine.device import Precision, autocast, choose_device, choose_precision
 from restore_cli.engine.memory import (
+    ENOUGH_BYTES,
     SMALLEST_TILE,
     available_bytes,
     bytes_per_pixel,
@@ -32,6 +34,8 @@ from restore_cli.weights.card import ModelCard
 from restore_cli.weights.catalog import default_for
 from restore_cli.weights.files import load_model
 from restore_cli.weights.store import locate
+
+Pooling = Literal["auto", "local", "global"]
 
 _FADE = 16
 _MIN_TILE = 64  # context, fade and two steps of the coarsest size rule fit in
@@ -49,6 +53,7 @@ class Restorer:
 
     Attributes:
         card: what the model is.
+        halo: pixels around it that an output pixel depends on; None is the whole image.
         device: where it runs.
         precision: of its convolutions; with ``precision="auto"`` on a CPU with bf16 the first
             image may turn this to fp32, if the two differ visibly.
@@ -62,6 +67,7 @@ class Restorer:
         precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
         tile: int | Literal["auto"] = "auto",
         overlap: int | Literal["auto"] = "auto",
+        pooling: Pooling = "auto",
         tta: bool = False,
         strength: float = 1.0,
         max_memory_bytes: int | None = None,
@@ -79,9 +85,13 @@ class Restorer:
                 memory runs out, smaller ones are tried, whatever this says.
             overlap: context on each side of a tile in pixels. ``auto`` is what makes tiles equal
                 the whole image, or a quarter of the tile if that is less.
+            pooling: where a network with channel attention (MPRNet, MIRNet) takes its means:
+                ``local`` over windows as large as its training patches, ``global`` over the
+                whole image or tile. ``auto`` is local: tiles then agree, and large images are
+                restored as well as patches. Other networks are as they are.
             tta: average over eight flips and turns, in eight times the time.
             strength: 0 is the input, 1 the restored image, a blend between.
-            max_memory_bytes: no more than this for the network's work, instead of what is free.
+            max_memory_bytes: for the network's work; None is what is free, at most 2 GiB.
             check: refuse results with a global colour shift.
 
         Raises:
@@ -98,6 +108,9 @@ class Restorer:
         config = make_config(self.card.architecture, self.card.config)
         self.multiple_of = architecture.multiple_of
         self.halo = architecture.halo(config)
+        self._window = None if pooling == "global" else architecture.patch
+        if self._window is not None and architecture.local_halo is not None:
+            self.halo = architecture.local_halo(config, self._window)
         self._bytes_per_pixel = bytes_per_pixel(self.card.architecture, config)
         self._max_memory_bytes = max_memory_bytes
         self._tile = tile
@@ -126,7 +139,7 @@ class Restorer:
             raise ValueError("pixels are not all finite")
         if self._strength == 0:
             return pixels.copy()
-        with _evaluating(self._network):
+        with _evaluating(self._network, self._window):
             self._try_precision(image)
             restored = with_smaller_tiles(
                 lambda tile: self._tiled(image, tile, progress), *self._tile_sizes(image)
@@ -140,12 +153,16 @@ class Restorer:
 
     def context(self, tile: int) -> int:
         """Return the pixels of context on each inner side of a tile of this size."""
-        return min(self.halo, tile // 4) if self._overlap == "auto" else self._overlap
+        if self._overlap != "auto":
+            return self._overlap
+        return tile // 4 if self.halo is None else min(self.halo, tile // 4)
 
     def _tiled(self, image: Tensor, tile: int, progress: Progress | None) -> Tensor:
         context = self.context(tile)
-        if context < self.halo and tile < max(image.shape[-2:]):
-            log.info("tiles of %d pixels see %d around them, not %d", tile, context, self.halo)
+        is_short = self.halo is None or context < self.halo
+        if is_short and tile < max(image.shape[-2:]):
+            needed = "the whole image" if self.halo is None else self.halo
+            log.info("tiles of %d pixels see %d around them, not %s", tile, context, needed)
         return restore_tiled(
             self._restore_tile,
             image,
@@ -179,7 +196,7 @@ class Restorer:
             return max(height, width), smallest
         if self._tile != "auto":
             return self._tile, min(smallest, self._tile)
-        free = self._max_memory_bytes or available_bytes(self.device)
+        free = self._max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
         return max(first_tile(height, width, self._bytes_per_pixel, free), smallest), smallest
 
     def _try_precision(self, image: Tensor) -> None:
@@ -236,12 +253,14 @@ def _smallest_tile(overlap: int) -> int:
 
 
 @contextlib.contextmanager
-def _evaluating(network: RestorationModel) -> Iterator[None]:
-    """Switch to eval mode, and each part back to the mode it was in."""
+def _evaluating(network: RestorationModel, window: int | None) -> Iterator[None]:
+    """Switch to eval mode and local means, and each part back to how it was trained."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
+    set_pooling(network, window)
     try:
         yield
     finally:
+        set_pooling(network, None)
         for module, was_training in modes:
             module.training = was_training

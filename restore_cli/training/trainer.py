@@ -25,6 +25,7 @@ from torch import Tensor
 
 from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
 from restore_cli.data.pairs import Listing
+from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import RestoreError
 from restore_cli.training.config import TrainConfig
 from restore_cli.training.objective import objective
@@ -226,7 +227,9 @@ def _validate(
 ) -> float:
     """Measure the held-back photos, keep the weights if they are the best so far."""
     progress = run.progress
-    psnr = validation.psnr_db(run.result, run.accelerator.device)
+    # The engine users run; its colour check would only stop a run that is still astray.
+    restorer = Restorer((run.result, run.card()), check=False)
+    psnr = validation.psnr_db(restorer)
     numbers = {"psnr_in_db": validation.psnr_in_db(), "psnr_db": psnr}
     progress.history.append({"step": progress.step, **numbers})
     if run.accelerator.is_main_process:

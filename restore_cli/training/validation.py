@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models import RestorationModel
 from restore_cli.data.augment import Augmentation, random_crop
 from restore_cli.data.pairs import Pair
 from restore_cli.data.photos import PhotoCache
 from restore_cli.degradations.chain import BlurChain
+from restore_cli.engine.channels import Pixels
 from restore_cli.metrics.distortion import psnr_db
 from restore_cli.training.sources import Source
 
 _SEED = 2021  # of every validation set, so that runs with other seeds compare
+
+
+Restore = Callable[[Pixels], Pixels]  # the engine: (H, W, 3) float32 to the same shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +33,11 @@ class ValidationSet:
         """Return the mean PSNR of the untouched degraded squares."""
         return _mean([psnr_db(degraded, clean) for degraded, clean in self.samples])
 
-    def psnr_db(self, network: RestorationModel, device: torch.device) -> float:
+    def psnr_db(self, restore: Restore) -> float:
         """Return the mean PSNR of the restored squares, clamped to [0, 1]."""
         return _mean(
-            [
-                psnr_db(restored, clean)
-                for restored, (_, clean) in zip(
-                    self.restored(network, device), self.samples, strict=True
-                )
-            ]
+            [psnr_db(_restored(degraded, restore), clean) for degraded, clean in self.samples]
         )
-
-    @torch.inference_mode()
-    def restored(self, network: RestorationModel, device: torch.device) -> list[Tensor]:
-        """Return each square restored, on the CPU."""
-        return [
-            network.restore(degraded.to(device)).float().clamp(0, 1).cpu()
-            for degraded, _ in self.samples
-        ]
 
 
 def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) -> ValidationSet:
@@ -72,6 +62,11 @@ def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) 
             degraded, clean = chain(photo[None], generator)
         samples.append((degraded, clean))
     return ValidationSet(tuple(samples))
+
+
+def _restored(degraded: Tensor, restore: Restore) -> Tensor:
+    pixels = restore(degraded[0].permute(1, 2, 0).contiguous().numpy())
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].clamp(0, 1)
 
 
 def _mean(values: list[Tensor]) -> float:
