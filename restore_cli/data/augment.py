@@ -18,17 +18,24 @@ Photo = NDArray[np.uint8]
 class Augmentation:
     """What may happen to a training crop; shares are probabilities."""
 
-    scale: tuple[float, float] = (1.0, 1.0)  # the photo is shrunk to this size first
-    flips: str = "horizontal"  # none, horizontal, or all eight flips and turns
+    # The photo is resized by a factor of this range first. Enlarged, it is as soft at pixel level
+    # as what cameras deliver; a network that only saw crisp targets is lost there.
+    scale: tuple[float, float] = (1.0, 1.0)
+    flips: str = "horizontal"  # none, horizontal, all eight flips and turns, or mprnet
     colour: float = 0.0  # largest relative change of a channel's gain, and of gamma
     grey_share: float = 0.0
+    # MPRNet's code also offers a change of gamma, but by the exponent 1; it is left out.
+    saturation_share: float = 0.0
+    saturation: tuple[float, float] = (0.8, 1.2)  # distance from grey, relative
     detail_candidates: int = 1  # crops looked at; the one with most detail is taken
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise ValueError(f"scale {self.scale} is not a range in (0, 1]")
-        if self.flips not in ("none", "horizontal", "all"):
-            raise ValueError(f"flips {self.flips!r} is not none, horizontal or all")
+        if not 0 < self.scale[0] <= self.scale[1] <= 4:
+            raise ValueError(f"scale {self.scale} is not a range in (0, 4]")
+        if self.flips not in ("none", "horizontal", "all", "mprnet"):
+            raise ValueError(f"flips {self.flips!r} is not none, horizontal, all or mprnet")
+        if not 0 <= self.saturation[0] <= self.saturation[1]:
+            raise ValueError(f"saturation {self.saturation} is not a range above 0")
         if self.detail_candidates < 1:
             raise ValueError(f"detail_candidates {self.detail_candidates} is less than 1")
 
@@ -48,9 +55,10 @@ def random_crop(
         (3, side, side) float32 in [0, 1] for each photo.
     """
     height, width = photos[0].shape[:2]
-    shrink = rng.uniform(*augmentation.scale)
-    shrink = min(1.0, max(shrink, side / min(height, width)))
-    window = min(round(side / shrink), max(side, min(height, width)))
+    factor = np.exp(rng.uniform(*np.log(augmentation.scale)))
+    # Shrink no further than the photo is large; what is too small even so is reflected.
+    factor = max(factor, min(1.0, side / min(height, width)))
+    window = max(1, round(side / factor))
     photos = tuple(_grown(photo, window) for photo in photos)
     top, left = _place(photos[-1], window, augmentation.detail_candidates, rng)
 
@@ -89,12 +97,27 @@ def _place(photo: Photo, side: int, candidates: int, rng: Generator) -> tuple[in
 
 
 def _turned(crops: list[Photo], flips: str, rng: Generator) -> list[Photo]:
+    if flips == "mprnet":
+        return _turned_as_mprnet(crops, int(rng.integers(9)))
     if flips != "none" and rng.random() < 0.5:
         crops = [crop[:, ::-1] for crop in crops]
     if flips == "all":
         turns = int(rng.integers(4))
         crops = [np.rot90(crop, turns) for crop in crops]
     return crops
+
+
+def _turned_as_mprnet(crops: list[Photo], choice: int) -> list[Photo]:
+    """Apply one of nine equally likely choices, the first and last of which change nothing.
+
+    Source: settings of MPRNet's training code; the paper says flips and rotations only.
+    """
+    if choice in (2, 7):
+        crops = [crop[:, ::-1] for crop in crops]
+    if choice in (1, 6):
+        crops = [crop[::-1] for crop in crops]
+    turns = {3: 1, 4: 2, 5: 3, 6: 1, 7: 1}.get(choice, 0)
+    return [np.rot90(crop, turns) for crop in crops]
 
 
 def _resized(image: Tensor, side: int) -> Tensor:
@@ -110,4 +133,12 @@ def _coloured(images: list[Tensor], augmentation: Augmentation, rng: Generator) 
         gain = torch.from_numpy(rng.uniform(1 - change, 1, 3).astype(np.float32)).view(3, 1, 1)
         gamma = float(np.exp(rng.uniform(-change, change)))
         images = [image.clamp(min=1e-6) ** gamma * gain for image in images]
+    if augmentation.saturation_share and rng.random() < augmentation.saturation_share:
+        factor = float(rng.uniform(*augmentation.saturation))
+        images = [_saturated(image, factor) for image in images]
     return images
+
+
+def _saturated(image: Tensor, factor: float) -> Tensor:
+    grey = (image * image.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(dim=0, keepdim=True)
+    return (grey + factor * (image - grey)).clamp(0, 1)
