@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from restore_cli.cli import options
 from restore_cli.cli.console import console
+from restore_cli.errors import WeightsError
 from restore_cli.jobs.report import JsonObject
 
 if TYPE_CHECKING:
+    from restore_cli.jobs.model_facts import ModelFacts
     from restore_cli.weights.card import ModelCard, Score
 
 LIST_EXAMPLES = """
@@ -27,22 +31,57 @@ Examples:
   restore models show mine.safetensors --json
 """
 
+LIST_COLUMNS = (
+    "model",
+    "task",
+    "network",
+    "parameters",
+    "PSNR in -> out",
+    "measured on",
+    "licence",
+)
+SCORE_COLUMNS = ("dataset", "pictures", "PSNR in -> out", "SSIM in -> out", "measured")
+
 models_app = typer.Typer(no_args_is_help=True, help="List the models, or show one of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A weights file and what its header says."""
+
+    path: Path
+    card: ModelCard
+    parameters: int
+
+    @classmethod
+    def read(cls, path: Path) -> ModelFile:
+        """Read the header, which needs no torch.
+
+        Raises:
+            WeightsError: it is no weights file of ours, or damaged.
+        """
+        import math
+
+        from restore_cli.weights.header import card_of, read_header
+
+        header = read_header(path)
+        count = sum(math.prod(tensor.shape) for tensor in header.tensors)
+        return cls(path, card_of(header, path), count)
+
+    def to_dict(self) -> JsonObject:
+        """Return the model as ``--json`` prints it: its card and where it lies."""
+        values = cast("JsonObject", asdict(self.card))
+        return values | {"parameters": self.parameters, "file": str(self.path)}
 
 
 @models_app.command("list", epilog=LIST_EXAMPLES)
 def list_models(json: options.JsonData = False, debug: options.Debug = False) -> None:
-    """List the models, with their measured scores and licences."""
-    from restore_cli.weights.catalog import all_cards
-    from restore_cli.weights.header import read_card
-    from restore_cli.weights.store import cached_files
-
-    cards = [*all_cards(), *(read_card(path) for path in cached_files())]
+    """List the bundled and imported models: measured scores, licences."""
+    models = _all_models()
     if json:
-        console.json_object({"models": [_to_dict(card) for card in cards]})
-        return
-    columns = ("model", "task", "PSNR in -> out", "measured on", "licence")
-    console.table(columns, [_row(card) for card in cards])
+        console.json_object({"models": [model.to_dict() for model in models]})
+    else:
+        console.table(LIST_COLUMNS, [_row(model) for model in models])
 
 
 @models_app.command("show", epilog=SHOW_EXAMPLES)
@@ -52,48 +91,90 @@ def show_model(
     debug: options.Debug = False,
 ) -> None:
     """Show a model's card: network, training, scores, licence, checksum."""
-    from restore_cli.weights.header import read_card
     from restore_cli.weights.store import locate
 
-    path = locate(name)
-    card = read_card(path)
+    model = ModelFile.read(locate(name))
+    facts = _facts(model)
     if json:
-        console.json_object(_to_dict(card) | {"file": str(path)})
+        console.json_object(model.to_dict() | {"engine": asdict(facts) if facts else None})
         return
-    config = ", ".join(f"{key} {value}" for key, value in card.config.items())
-    training = "; ".join(f"{key}: {value}" for key, value in card.training.items())
-    rows = [
+    rows = [*_card_rows(model), *(_engine_rows(facts) if facts else [])]
+    console.table(("field", "value"), [row for row in rows if row[1]])
+    if model.card.scores:
+        console.text("")
+        console.table(SCORE_COLUMNS, [_score_row(score) for score in model.card.scores])
+
+
+def _all_models() -> list[ModelFile]:
+    """Return the bundled models, then those in the user's cache; damaged ones there are named."""
+    from restore_cli.weights import catalog
+    from restore_cli.weights.header import SUFFIX
+    from restore_cli.weights.store import cached_files
+
+    bundled = [catalog.BUNDLED / f"{card.name}{SUFFIX}" for card in catalog.all_cards()]
+    models = [ModelFile.read(path) for path in bundled]
+    for path in cached_files():
+        try:
+            models.append(ModelFile.read(path))
+        except WeightsError as error:
+            console.note(str(error))
+    return models
+
+
+def _facts(model: ModelFile) -> ModelFacts | None:
+    """Return what the engine knows about a model; of a network unknown here, nothing."""
+    from restore_cli.jobs.model_facts import facts_of  # torch loads here
+
+    try:
+        return facts_of(model.card)
+    except WeightsError as error:
+        console.note(str(error))
+        return None
+
+
+def _row(model: ModelFile) -> tuple[str, ...]:
+    card = model.card
+    count = f"{model.parameters / 1e6:.1f} M"
+    first = (card.name, card.task, card.architecture, count)
+    if not card.scores:
+        return (*first, "not measured", "", card.licence)
+    best = card.scores[0]
+    return (*first, _psnr(best), f"{best.dataset} ({best.pictures})", card.licence)
+
+
+def _card_rows(model: ModelFile) -> list[tuple[str, str]]:
+    card = model.card
+    return [
         ("name", card.name),
         ("task", card.task),
         ("summary", card.summary),
-        ("network", f"{card.architecture} ({config})"),
-        ("training", training),
-        *(("score", _score(score)) for score in card.scores),
+        ("network", card.architecture),
+        ("config", ", ".join(f"{key} {value}" for key, value in card.config.items())),
+        ("parameters", f"{model.parameters:,}"),
+        ("training", "; ".join(f"{key}: {value}" for key, value in card.training.items())),
+        ("scores", "" if card.scores else "not measured"),
         ("licence", card.licence),
         ("version", card.version),
         ("sha256", card.sha256),
-        ("file", str(path)),
+        ("file", str(model.path)),
     ]
-    console.table(("field", "value"), [row for row in rows if row[1]])
 
 
-def _row(card: ModelCard) -> tuple[str, ...]:
-    if not card.scores:
-        return (card.name, card.task, "not measured", "", card.licence)
-    best = card.scores[0]
-    gain = f"{best.psnr_in_db:.2f} -> {best.psnr_out_db:.2f} dB"
-    return (card.name, card.task, gain, f"{best.dataset} ({best.pictures})", card.licence)
+def _engine_rows(facts: ModelFacts) -> list[tuple[str, str]]:
+    whole = "the whole image" if facts.halo is None else f"{facts.halo} pixels around each"
+    if facts.window is None:
+        return [("sizes", f"any; padded to multiples of {facts.multiple_of}"), ("context", whole)]
+    return [
+        ("sizes", f"any; padded to multiples of {facts.multiple_of}"),
+        ("context", f"{facts.local_halo} pixels around each; with --pooling global {whole}"),
+        ("pooling", f"local: means over windows of {facts.window} pixels, as it was trained on"),
+    ]
 
 
-def _score(score: Score) -> str:
-    return (
-        f"{score.dataset}, {score.pictures} pictures: PSNR {score.psnr_in_db:.2f} ->"
-        f" {score.psnr_out_db:.2f} dB, SSIM {score.ssim_in:.4f} -> {score.ssim_out:.4f}"
-        f" ({score.measured})"
-    )
+def _psnr(score: Score) -> str:
+    return f"{score.psnr_in_db:.2f} -> {score.psnr_out_db:.2f} dB"
 
 
-def _to_dict(card: ModelCard) -> JsonObject:
-    from dataclasses import asdict
-
-    return cast("JsonObject", asdict(card))
+def _score_row(score: Score) -> tuple[str, ...]:
+    ssim = f"{score.ssim_in:.4f} -> {score.ssim_out:.4f}"
+    return (score.dataset, str(score.pictures), _psnr(score), ssim, score.measured)
