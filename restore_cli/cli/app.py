@@ -18,7 +18,7 @@ from restore_cli.cli.console import console
 from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
 from restore_cli.cli.doctor import doctor
 from restore_cli.cli.models import models_app
-from restore_cli.cli.restore import DEBLUR_EXAMPLES, deblur
+from restore_cli.cli.restore import COMMANDS, restoring_command
 from restore_cli.cli.train import TRAIN_EXAMPLES, train
 from restore_cli.errors import DeviceError, RestoreError, UsageError
 
@@ -50,13 +50,14 @@ def restore(
     ] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Deblur and denoise photographs; offline, any size, on CPU or GPU."""
+    """Deblur, denoise and enlarge photographs; offline, any size, on CPU or GPU."""
     command = context.invoked_subcommand
     if command:
         context.default_map = {command: settings.load(command)}
 
 
-app.command(epilog=DEBLUR_EXAMPLES)(deblur)
+for row in COMMANDS:
+    app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
 app.command(epilog=TRAIN_EXAMPLES)(train)
 app.add_typer(models_app, name="models")
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)

@@ -18,6 +18,7 @@ SETTINGS_HELP = (
 )
 
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16"]
+PoolingName = Literal["auto", "local", "global"]
 ProgressKind = Literal["auto", "bar", "plain", "json", "none"]
 BitDepth = Literal["8", "16", "32"]
 
@@ -97,7 +98,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="A model's name or a weights file; default: the best one bundled.",
+        help="A model's name or a weights file; default: the best one bundled for this task.",
         envvar="RESTORE_MODEL",
         show_envvar=False,
         show_default=False,
@@ -145,6 +146,29 @@ Overlap = Annotated[
         help="Pixels of context around a tile; auto: all the model can see.",
         callback=auto_or_number,
         envvar="RESTORE_OVERLAP",
+        show_envvar=False,
+    ),
+]
+Pooling = Annotated[
+    PoolingName,
+    typer.Option(
+        "--pooling",
+        metavar="auto|local|global",
+        help="Where channel attention (MPRNet, MIRNet) takes its means: local: over windows of"
+        " its training patches' size; global: over the whole image or tile; auto: local.",
+        envvar="RESTORE_POOLING",
+        show_envvar=False,
+    ),
+]
+Scale = Annotated[
+    int,
+    typer.Option(
+        "--scale",
+        metavar="2|3|4",
+        min=2,
+        max=4,
+        help="How many times larger each side becomes; best what the model was trained for.",
+        envvar="RESTORE_SCALE",
         show_envvar=False,
     ),
 ]
@@ -217,7 +241,7 @@ Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Let a derived name (photo_deblur.jpg) replace a file.",
+        help="Let a derived name (such as photo_deblur.jpg) replace a file.",
     ),
 ]
 InPlace = Annotated[

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,63 +18,147 @@ from restore_cli.jobs.report import FileResult, RestoreReport
 if TYPE_CHECKING:
     from restore_cli.jobs.restore import RestoreOptions
 
-DEBLUR_EXAMPLES = f"""
-\b
-Examples:
+
+@dataclass(frozen=True, slots=True)
+class RestoringCommand:
+    """What sets one restoring command apart from the others."""
+
+    task: str  # the command's name, too
+    help: str
+    examples: str
+    extras: Mapping[str, object] = field(default_factory=dict)
+    """Options that few commands have → their defaults here; see ``EXTRAS``."""
+
+    @property
+    def epilog(self) -> str:
+        """Return what the help ends with."""
+        return f"\n\b\nExamples:\n{self.examples.strip(chr(10))}\n\n{options.SETTINGS_HELP}\n"
+
+
+# Parameters of the shared function that a command only has if its row names them.
+EXTRAS = ("scale",)
+
+COMMANDS = (
+    RestoringCommand(
+        task="deblur",
+        help="Remove motion blur and camera shake.",
+        examples="""
   restore deblur photo.jpg                  writes photo_deblur.jpg beside it
   restore deblur *.png -o sharp/            writes sharp/..._deblur.png
   restore deblur scan.tif -o out.png --tta  changes the format too
   cat a.jpg | restore deblur - > b.jpg      as a filter
+""",
+    ),
+    RestoringCommand(
+        task="denoise",
+        help="Remove sensor noise.",
+        examples="""
+  restore denoise photo.jpg                 writes photo_denoise.jpg beside it
+  restore denoise *.png -o clean/           writes clean/..._denoise.png
+  restore denoise night.jpg --strength 0.7  leaves some of the grain
+  cat a.jpg | restore denoise - > b.jpg     as a filter
+""",
+    ),
+    RestoringCommand(
+        task="derain",
+        help="Remove rain streaks.",
+        examples="""
+  restore derain street.jpg                      writes street_derain.jpg
+  restore derain street.jpg -m mprnet-derain     with a model that was imported
+  restore derain *.jpg -o dry/ --pooling global  as the published program does
+""",
+    ),
+    RestoringCommand(
+        task="enhance",
+        help="Brighten photographs taken in too little light.",
+        examples="""
+  restore enhance dark.jpg                    writes dark_enhance.jpg beside it
+  restore enhance dark.jpg -m mirnet-enhance  with a model that was imported
+  restore enhance dark.jpg --strength 0.5     half as much
+""",
+    ),
+    RestoringCommand(
+        task="upscale",
+        help="Enlarge photographs two to four times.\n\n"
+        "The picture is resized (bicubic) and restored at its new size. Its resolution in dots"
+        " per inch stays, so that it prints larger.",
+        examples="""
+  restore upscale photo.jpg                      twice as large: photo_upscale.jpg
+  restore upscale photo.jpg --scale 4 --dry-run  says how large it would be
+  restore upscale icon.png -o large.png          transparency is enlarged too
+""",
+        extras={"scale": 2},
+    ),
+)
 
-{options.SETTINGS_HELP}
-"""
+
+def restoring_command(row: RestoringCommand) -> Callable[..., None]:
+    """Return the function that Typer makes a row's command from."""
+
+    def command(
+        inputs: options.Inputs = None,
+        output: options.Output = None,
+        model: options.Model = None,
+        scale: options.Scale = 1,
+        device: options.Device = "auto",
+        precision: options.Precision = "auto",
+        tile: options.Tile = "auto",
+        overlap: options.Overlap = "auto",
+        pooling: options.Pooling = "auto",
+        tta: options.Tta = False,
+        strength: options.Strength = 1.0,
+        format: options.Format = None,
+        quality: options.Quality = None,
+        bit_depth: options.Depth = None,
+        strip_metadata: options.StripMetadata = False,
+        overwrite: options.Overwrite = False,
+        in_place: options.InPlace = False,
+        dry_run: options.DryRun = False,
+        json: options.Json = False,
+        progress: options.Progress = "auto",
+        quiet: options.Quiet = False,
+        verbose: options.Verbose = False,
+        debug: options.Debug = False,
+    ) -> None:
+        named = require_inputs(inputs, row.task)
+        from restore_cli.jobs.restore import RestoreOptions
+
+        chosen = RestoreOptions(
+            task=row.task,
+            model=model,
+            scale=scale,
+            device=device,
+            precision=precision,
+            tile=options.number_or_auto(tile),
+            overlap=options.number_or_auto(overlap),
+            pooling=pooling,
+            tta=tta,
+            strength=strength,
+            format=format,
+            quality=quality,
+            bit_depth=int(bit_depth) if bit_depth else None,
+            strip_metadata=strip_metadata,
+            overwrite=overwrite,
+            in_place=in_place,
+            dry_run=dry_run,
+        )
+        run(named, output, chosen)
+
+    # Typer makes options of what the signature shows.
+    command.__signature__ = _signature(command, row.extras)  # type: ignore[attr-defined]
+    return command
 
 
-def deblur(
-    inputs: options.Inputs = None,
-    output: options.Output = None,
-    model: options.Model = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = "auto",
-    tta: options.Tta = False,
-    strength: options.Strength = 1.0,
-    format: options.Format = None,
-    quality: options.Quality = None,
-    bit_depth: options.Depth = None,
-    strip_metadata: options.StripMetadata = False,
-    overwrite: options.Overwrite = False,
-    in_place: options.InPlace = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-    progress: options.Progress = "auto",
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    debug: options.Debug = False,
-) -> None:
-    """Remove motion blur and camera shake."""
-    named = require_inputs(inputs, "deblur")
-    from restore_cli.jobs.restore import RestoreOptions
-
-    chosen = RestoreOptions(
-        task="deblur",
-        model=model,
-        device=device,
-        precision=precision,
-        tile=options.number_or_auto(tile),
-        overlap=options.number_or_auto(overlap),
-        tta=tta,
-        strength=strength,
-        format=format,
-        quality=quality,
-        bit_depth=int(bit_depth) if bit_depth else None,
-        strip_metadata=strip_metadata,
-        overwrite=overwrite,
-        in_place=in_place,
-        dry_run=dry_run,
-    )
-    run(named, output, chosen)
+def _signature(command: Callable[..., None], extras: Mapping[str, object]) -> inspect.Signature:
+    """Return the signature with those extra options only that a row names."""
+    signature = inspect.signature(command, eval_str=True)
+    shown = []
+    for name, parameter in signature.parameters.items():
+        if name in extras:
+            shown.append(parameter.replace(default=extras[name]))
+        elif name not in EXTRAS:
+            shown.append(parameter)
+    return signature.replace(parameters=shown)
 
 
 def require_inputs(inputs: list[str] | None, command: str) -> list[str]:
@@ -119,4 +206,5 @@ def show(report: RestoreReport) -> None:
 def _planned(result: FileResult) -> str:
     if result.error:
         return f"{result.input}: would fail: {result.error.what}"
-    return f"{result.input} -> {result.output}"
+    size = f" ({result.width}x{result.height})" if result.width else ""
+    return f"{result.input} -> {result.output}{size}"

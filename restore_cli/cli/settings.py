@@ -29,6 +29,7 @@ RESTORING_KEYS = frozenset(
         "precision",
         "tile",
         "overlap",
+        "pooling",
         "tta",
         "strength",
         "format",
@@ -43,6 +44,10 @@ RESTORING_KEYS = frozenset(
 
 COMMAND_KEYS: Mapping[str, frozenset[str]] = {
     "deblur": RESTORING_KEYS,
+    "denoise": RESTORING_KEYS,
+    "derain": RESTORING_KEYS,
+    "enhance": RESTORING_KEYS,
+    "upscale": RESTORING_KEYS | {"scale"},
     "train": frozenset({"device", "progress", "quiet", "verbose"}),
 }
 

@@ -56,6 +56,7 @@ class RestoreReport:
     files: tuple[FileResult, ...]
     seconds: float = 0.0
     dry_run: bool = False
+    notes: tuple[str, ...] = ()  # about the job as a whole
 
     @property
     def failures(self) -> tuple[RestoreError, ...]:
@@ -75,6 +76,7 @@ class RestoreReport:
         return {
             "task": self.task,
             "model": self.model,
+            "notes": list(self.notes),
             "device": self.device,
             "precision": self.precision,
             "tile": self.tile,
@@ -92,7 +94,7 @@ class Event:
     """One step of a job, for whoever shows progress."""
 
     kind: Literal["model", "start", "tiles", "note", "done", "failed"]
-    path: str = ""
+    path: str = ""  # the image, or for a note on the model its name
     index: int = 0  # this input's number, from 1
     count: int = 0  # inputs in all
     done: int = 0  # tiles restored

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from restore_cli.errors import DeviceError, ImageError, RestoreError
 from restore_cli.imaging.atomic import write_atomically
 from restore_cli.imaging.formats import (
@@ -18,6 +20,7 @@ from restore_cli.imaging.formats import (
     read_image,
 )
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.limits import VARIABLE, check_size
 from restore_cli.imaging.listing import suffix_of
 from restore_cli.imaging.pipes import read_stdin, write_stdout
 from restore_cli.jobs.report import Event, FileResult, OnEvent, RestoreReport, ignore_events
@@ -33,14 +36,14 @@ from restore_cli.jobs.targets import (
     requested_format,
     with_suffix,
 )
-from restore_cli.weights.catalog import default_for
-from restore_cli.weights.header import read_card
-from restore_cli.weights.store import locate
+from restore_cli.jobs.task_model import choose_model, task_note
 
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
 
-CORNER = 64  # pixels; JPEG 2000 encodes nothing much smaller
+STRIP = 64  # pixels; JPEG 2000 encodes nothing much smaller
+# Tasks whose results may be brighter or darker than what was given.
+BRIGHTENING_TASKS = ("enhance",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,12 @@ class RestoreOptions:
 
     task: str = "deblur"
     model: str | None = None  # a name or a weights file; None: the task's best
+    scale: int = 1  # how many times larger each side becomes before it is restored
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     tile: int | Literal["auto"] = "auto"  # 0: the whole image at once
     overlap: int | Literal["auto"] = "auto"
+    pooling: Literal["auto", "local", "global"] = "auto"
     tta: bool = False
     strength: float = 1.0
     format: str | None = None
@@ -80,12 +85,12 @@ def restore_files(
 
     Raises:
         UsageError: what is asked contradicts itself; nothing was done.
-        WeightsError: the model is unknown or damaged; nothing was done.
+        WeightsError: the model is unknown or damaged, or the task has none; nothing was done.
         DeviceError: there is no such device; nothing was done.
     """
     started_s = time.monotonic()
-    model = options.model or default_for(options.task).name
-    card = read_card(locate(model))  # an unknown model is reported before torch is loaded
+    # An unknown model is reported before torch is loaded.
+    model, card = choose_model(options.task, options.model)
     options = replace(options, format=requested_format(options.format))
     targets = plan_targets(
         inputs,
@@ -97,6 +102,9 @@ def restore_files(
     check_formats(targets, options.format)
     if options.dry_run:
         options = _with_device(options)
+    notes = task_note(card, options.task)
+    for note in notes:
+        on_event(Event("note", path=card.name, text=note))
     job = _Job(model, options, on_event, len(targets))
     results = tuple(job.run(index, target) for index, target in enumerate(targets, start=1))
     return RestoreReport(
@@ -108,6 +116,7 @@ def restore_files(
         files=results,
         seconds=time.monotonic() - started_s,
         dry_run=options.dry_run,
+        notes=notes,
     )
 
 
@@ -136,14 +145,9 @@ class _Job:
         self.on_event(say)
         started_s = time.monotonic()
         with _collected() as failure:
-            check_source(target.source)
-            check_target(target, overwrite=self.options.overwrite)
+            image, target = self._read(target)
             if self.options.dry_run:
-                return FileResult(target.source, target.path, "planned")
-            image = _read(target.source)
-            target = with_suffix(target, output_format(image, requested=self.options.format))
-            check_target(target, overwrite=self.options.overwrite)
-            self._check_encoder(target, image)
+                return self._planned(image, target)
         if not failure:
             restorer = self.restorer or self._load()  # what fails here fails for all
             with _collected() as failure:
@@ -156,6 +160,22 @@ class _Job:
         self.on_event(replace(say, kind="failed", text=str(error), result=result))
         return result
 
+    def _read(self, target: Target) -> tuple[Image, Target]:
+        """Return the image and where its result goes, after all that can be checked beforehand."""
+        check_source(target.source)
+        check_target(target, overwrite=self.options.overwrite)
+        image = _decoded(target.source)
+        _check_enlarged(image, self.options.scale)
+        target = with_suffix(target, output_format(image, requested=self.options.format))
+        check_target(target, overwrite=self.options.overwrite)
+        self._check_encoder(target, image)
+        return image, target
+
+    def _planned(self, image: Image, target: Target) -> FileResult:
+        scale = self.options.scale
+        size = (image.width * scale, image.height * scale)
+        return FileResult(target.source, target.path, "planned", *size)
+
     def _load(self) -> Restorer:
         from restore_cli.engine.restorer import Restorer  # torch loads here
 
@@ -166,8 +186,10 @@ class _Job:
             precision=options.precision,
             tile=options.tile,
             overlap=options.overlap,
+            pooling=options.pooling,
             tta=options.tta,
             strength=options.strength,
+            check=options.task not in BRIGHTENING_TASKS,
         )
         self.restorer = restorer
         text = f"model {restorer.card.name}, device {self.device}, precision {self.precision}"
@@ -178,7 +200,7 @@ class _Job:
         def on_tile(done: int, total: int) -> None:
             self.on_event(replace(say, kind="tiles", done=done, total=total))
 
-        restored = restore_image(image, restorer, on_tile)
+        restored = restore_image(image, restorer, on_tile, self.options.scale)
         data, notes = self._encode(target, restored)
         _write(target, data)
         notes = (*restored.notes, *notes)
@@ -199,9 +221,8 @@ class _Job:
         return output_format(image, target.path, self.options.format)
 
     def _check_encoder(self, target: Target, image: Image) -> None:
-        """Encode a corner: what the format cannot hold fails before the network has worked."""
-        alpha = None if image.alpha is None else image.alpha[:CORNER, :CORNER]
-        self._encode(target, replace(image, pixels=image.pixels[:CORNER, :CORNER], alpha=alpha))
+        """Encode a strip: what the format cannot hold fails before the network has worked."""
+        self._encode(target, _long_strip(image, self.options.scale))
 
     def _encode(self, target: Target, image: Image) -> tuple[bytes, tuple[str, ...]]:
         options = self.options
@@ -224,6 +245,30 @@ def _with_device(options: RestoreOptions) -> RestoreOptions:
     return replace(options, device=str(device), precision=precision)
 
 
+def _check_enlarged(image: Image, scale: int) -> None:
+    """Pass an image whose enlarged pixels are no more than any image may have.
+
+    Raises:
+        ImageError: they are.
+    """
+    width, height = image.width * scale, image.height * scale
+    try:
+        check_size(width, height)
+    except ImageError as error:
+        hint = f"try a smaller --scale, or set {VARIABLE}={width * height}"
+        raise ImageError(f"enlarged {scale} times, {error.what}", hint=hint) from error
+
+
+def _long_strip(image: Image, scale: int) -> Image:
+    """Return the first rows or columns of an image, as long as its enlarged longer side."""
+    shape = [scale * min(STRIP, side) for side in (image.height, image.width)]
+    longer = int(image.width > image.height)
+    shape[longer] = scale * (image.height, image.width)[longer]
+    rows, columns = (np.arange(side) // scale for side in shape)
+    alpha = None if image.alpha is None else image.alpha[rows][:, columns]
+    return replace(image, pixels=image.pixels[rows][:, columns], alpha=alpha)
+
+
 @contextmanager
 def _collected() -> Iterator[list[RestoreError]]:
     """Catch what concerns one image only; the list holds it afterwards."""
@@ -238,7 +283,7 @@ def _collected() -> Iterator[list[RestoreError]]:
         errors.append(failure)
 
 
-def _read(source: str) -> Image:
+def _decoded(source: str) -> Image:
     return decode_image(read_stdin()) if source == STREAM else read_image(source)
 
 

@@ -41,25 +41,32 @@ def job(monkeypatch, tmp_path):
     return job
 
 
-def test_defaults(job):
-    assert module.run(["deblur", "a.png"]) == 0
-    assert job.calls == [(["a.png"], None, RestoreOptions(task="deblur"))]
+SCALES = {"deblur": 1, "denoise": 1, "derain": 1, "enhance": 1, "upscale": 2}
 
 
-def test_deblur_hands_its_options_to_the_job(job):
+@pytest.mark.parametrize("task", SCALES)
+def test_defaults(job, task):
+    assert module.run([task, "a.png"]) == 0
+    assert job.calls == [(["a.png"], None, RestoreOptions(task=task, scale=SCALES[task]))]
+
+
+@pytest.mark.parametrize("task", SCALES)
+def test_each_command_hands_its_options_to_the_job(job, task):
     flags = (
         "--output out/ --model m.safetensors --device cuda:1 --precision bf16 --tile 256"
-        " --overlap 32 --tta --strength 0.5 --format webp --quality 80 --bit-depth 16"
-        " --strip-metadata --overwrite --in-place --dry-run"
+        " --overlap 32 --pooling global --tta --strength 0.5 --format webp --quality 80"
+        " --bit-depth 16 --strip-metadata --overwrite --in-place --dry-run"
     )
-    assert module.run(["deblur", "a.png", "-", *flags.split()]) == 0
+    assert module.run([task, "a.png", "-", *flags.split()]) == 0
     expected = RestoreOptions(
-        task="deblur",
+        task=task,
+        scale=SCALES[task],
         model="m.safetensors",
         device="cuda:1",
         precision="bf16",
         tile=256,
         overlap=32,
+        pooling="global",
         tta=True,
         strength=0.5,
         format="webp",
@@ -71,6 +78,57 @@ def test_deblur_hands_its_options_to_the_job(job):
         dry_run=True,
     )
     assert job.calls == [(["a.png", "-"], "out/", expected)]
+
+
+def test_upscale_takes_a_scale(job, monkeypatch, tmp_path):
+    module.run(["upscale", "a.png", "--scale", "4"])
+    monkeypatch.setenv("RESTORE_SCALE", "3")
+    module.run(["upscale", "a.png"])
+    module.run(["deblur", "a.png"])
+    monkeypatch.delenv("RESTORE_SCALE")
+    (tmp_path / "restore.toml").write_text("scale = 4")
+    module.run(["upscale", "a.png"])
+    module.run(["deblur", "a.png"])
+    assert [call[2].scale for call in job.calls] == [4, 3, 1, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["upscale", "a.png", "--scale", "5"],
+            "error: Invalid value for '--scale': Input should be less than or equal to 4"
+            " (see restore upscale --help)",
+        ),
+        (
+            ["deblur", "a.png", "--scale", "2"],
+            "error: No such option: --scale (Possible options: --tile) (see restore deblur --help)",
+        ),
+        (
+            ["derain", "a.png", "--pooling", "max"],
+            "error: Invalid value for '--pooling': 'max' is not one of 'auto', 'local', 'global'"
+            " (see restore derain --help)",
+        ),
+        (
+            ["enhance"],
+            "error: no input: name images, or - for standard input (for example:"
+            " restore enhance photo.jpg; more in restore enhance --help)",
+        ),
+    ],
+)
+def test_usage_errors(job, capsys, arguments, line):
+    assert module.run(arguments) == 2
+    assert capsys.readouterr().err.splitlines() == [line]
+    assert job.calls == []
+
+
+def test_pooling_may_be_a_setting(job, monkeypatch, tmp_path):
+    (tmp_path / "restore.toml").write_text('[derain]\npooling = "global"')
+    module.run(["derain", "a.png"])
+    module.run(["deblur", "a.png"])
+    monkeypatch.setenv("RESTORE_POOLING", "local")
+    module.run(["derain", "a.png"])
+    assert [call[2].pooling for call in job.calls] == ["global", "auto", "local"]
 
 
 def test_flags_beat_the_environment_which_beats_files(job, monkeypatch, tmp_path):
@@ -106,10 +164,10 @@ def test_json_goes_to_stderr_when_the_image_takes_stdout(job, capsys, arguments)
 
 
 def test_a_dry_run_says_what_would_be_done(job, capsys):
-    job.files = (FileResult("a.png", "b.png", "planned"), FAILED)
+    job.files = (FileResult("a.png", "b.png", "planned", 8, 4), FAILED)
     module.run(["deblur", "a.png", "c.png", "--dry-run"])
     assert capsys.readouterr().out.splitlines() == [
-        "a.png -> b.png",
+        "a.png -> b.png (8x4)",
         "c.png: would fail: bad",
         "model m, device cpu, precision fp32, tile auto",
     ]

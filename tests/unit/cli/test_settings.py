@@ -42,6 +42,13 @@ def test_a_command_takes_only_what_it_has_options_for():
     assert settings.load("train") == {"device": "cpu"}
 
 
+@pytest.mark.parametrize("command", ["deblur", "denoise", "derain", "enhance", "upscale"])
+def test_every_restoring_command_has_settings(command):
+    write_project('pooling = "global"\nscale = 3\n[denoise]\nstrength = 0.5\n')
+    extra = {"upscale": {"scale": 3}, "denoise": {"strength": 0.5}}.get(command, {})
+    assert settings.load(command) == {"pooling": "global", **extra}
+
+
 def test_keys_take_dashes_and_underscores():
     write_project("bit-depth = 16\n")
     assert settings.load("deblur") == {"bit_depth": 16}
@@ -58,6 +65,7 @@ def test_commands_without_settings_read_no_files():
         ("tiel = 64", "restore.toml: unknown key tiel (did you mean tile?)"),
         ("[deblur]\ntiel = 64", "restore.toml: unknown key deblur.tiel (did you mean tile?)"),
         ("[deblurr]\ntile = 64", "restore.toml: unknown key [deblurr] (did you mean deblur?)"),
+        ("[deblur]\nscale = 2", "restore.toml: unknown key deblur.scale"),
         ("overwrite = true", "restore.toml: unknown key overwrite"),
         ("tile = [1]", "restore.toml: tile is not a single value"),
         ("tile =", "restore.toml: not a readable TOML file"),

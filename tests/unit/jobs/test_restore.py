@@ -7,7 +7,7 @@ import pytest
 
 from restore_cli.errors import DeviceError, ImageError, ResultError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image, write_image
-from restore_cli.imaging.image import Image
+from restore_cli.imaging.image import Image, Metadata
 from restore_cli.jobs.restore import RestoreOptions, restore_files
 
 
@@ -71,9 +71,68 @@ def test_values(restore, image_file):
 
 
 def test_options_are_handed_to_the_engine(restore, image_file, fake, narrow_model_file):
-    options = {"device": "cpu", "precision": "fp32", "tile": 64, "overlap": 8, "tta": True}
-    restore(image_file("a.png"), output="b.png", strength=0.5, **options)
-    assert fake.made == [(str(narrow_model_file), {**options, "strength": 0.5})]
+    options = {
+        "device": "cpu",
+        "precision": "fp32",
+        "tile": 64,
+        "overlap": 8,
+        "pooling": "global",
+        "tta": True,
+        "strength": 0.5,
+    }
+    restore(image_file("a.png"), output="b.png", **options)
+    assert fake.made == [(str(narrow_model_file), {**options, "check": True})]
+
+
+def test_enhance_may_change_brightness(restore, image_file, fake):
+    restore(image_file("a.png"), task="enhance")
+    assert fake.made[0][1]["check"] is False
+
+
+def test_a_model_for_another_task_is_used_with_a_note(restore, image_file):
+    events = []
+    report = restore(image_file("a.png"), task="derain", on_event=events.append)
+    assert report.notes == ("this model is for deblur, not derain",)
+    assert (events[0].kind, events[0].path, events[0].text) == ("note", "narrow", *report.notes)
+    assert report.to_dict()["notes"] == list(report.notes)
+    assert restore("a.png", task="deblur", overwrite=True).notes == ()
+
+
+def test_upscale_enlarges_before_it_restores(restore, image_file, fake, rng):
+    alpha = rng.random((70, 80, 1), dtype=np.float32)
+    image_file("a.png", depth="uint16", alpha=alpha, metadata=Metadata(dpi=(300.0, 300.0)))
+    report = restore("a.png", task="upscale", scale=3)
+    (result,) = report.files
+    assert (result.output, result.width, result.height) == ("a_upscale.png", 240, 210)
+    assert fake.seen == [(210, 240, 3)]
+    after = read_image("a_upscale.png")
+    assert (after.depth, after.pixels.shape) == ("uint16", (210, 240, 3))
+    assert after.metadata.dpi == pytest.approx((300, 300), rel=1e-3)
+    # Pixels of the middle row keep their value: their centres are among the new ones.
+    np.testing.assert_allclose(after.alpha[1::3, 1::3], alpha, atol=1e-4)
+
+
+def test_an_image_too_large_when_enlarged_fails_before_the_network_runs(
+    restore, image_file, fake, monkeypatch
+):
+    monkeypatch.setenv("RESTORE_MAX_PIXELS", "25000")
+    (result,) = restore(image_file("a.png"), task="upscale", scale=2).files
+    assert (result.output, result.status) == ("a_upscale.png", "done")
+    report = restore("a.png", task="upscale", scale=3, overwrite=True)
+    assert report.exit_code == 3
+    assert str(report.failures[0]) == (
+        "a.png: enlarged 3 times, 240×210 pixels (0 megapixels) are over the limit of 0 megapixels"
+        " (try a smaller --scale, or set RESTORE_MAX_PIXELS=50400)"
+    )
+    assert len(fake.seen) == 1
+
+
+def test_a_side_too_long_for_the_format_fails_before_the_network_runs(restore, fake):
+    write_image("long.png", Image(np.zeros((3, 6000, 1), np.float32)))
+    report = restore("long.png", task="upscale", scale=3, output="long.webp")
+    assert report.exit_code == 3
+    assert "WebP holds at most 16383 pixels a side" in str(report.failures[0])
+    assert fake.seen == []
 
 
 def test_the_model_is_loaded_once_and_only_for_a_readable_image(restore, image_file, fake):
@@ -140,8 +199,9 @@ def test_what_a_format_cannot_hold_fails_before_the_network_runs(restore, image_
 
 
 def test_a_dry_run_does_nothing(restore, image_file, fake, tmp_path):
-    report = restore(image_file("a.png"), "gone.png", dry_run=True)
+    report = restore(image_file("a.png"), "gone.png", task="upscale", scale=4, dry_run=True)
     assert [result.status for result in report.files] == ["planned", "failed"]
+    assert (report.files[0].width, report.files[0].height) == (320, 280)
     assert report.device == "cpu" or report.device.startswith(("cuda", "mps"))
     assert fake.made == []
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

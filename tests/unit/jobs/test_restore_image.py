@@ -58,6 +58,28 @@ def test_colour_under_alpha_0_is_neither_seen_nor_changed(rng):
     assert (restored.pixels[:, :5] != image.pixels[:, :5]).any()
 
 
+def test_enlarging_takes_alpha_along_and_keeps_what_is_hidden(rng):
+    alpha = np.ones((8, 10, 1), np.float32)
+    alpha[:, 5:] = 0
+    image = picture(rng, alpha=alpha)
+    image.pixels[:, 5:] = -3  # nothing that could be seen, nor restored
+    network = Network()
+    restored = restore_image(image, network, scale=2)
+    assert network.seen.shape == restored.pixels.shape == (16, 20, 3)
+    assert network.seen.min() >= 0
+    assert restored.alpha.shape == (16, 20, 1)
+    assert (restored.alpha[:, :8].min(), restored.alpha[:, 12:].max()) == (1, 0)
+    np.testing.assert_array_equal(restored.pixels[:, 12:], -3)
+
+
+def test_enlarged_highlights_keep_their_range(rng):
+    image = picture(rng, depth="float32")
+    image.pixels[2:6, 2:6] = 6.5
+    restored = restore_image(image, Network(), scale=3)
+    assert restored.pixels.max() == pytest.approx(6.5)
+    assert restored.pixels.min() >= 0
+
+
 def test_highlights_above_1_keep_their_range(rng):
     image = picture(rng, depth="float32")
     image.pixels[3, 3] = 6.5
