@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from models import mimo_unet, mirnet, mprnet
+from models import formresnet, mimo_unet, mirnet, mprnet, pss_nsc
 from models.base import RestorationModel
 
 
@@ -60,6 +60,27 @@ ARCHITECTURES: dict[str, Architecture] = {
         local_halo=mirnet.local_halo,
         patch=128,
     ),
+    "pss-nsc": Architecture(
+        build=pss_nsc.PSSNSC,
+        config=pss_nsc.PSSNSCConfig,
+        multiple_of=16,
+        halo=pss_nsc.halo,
+        stage_scales=(1.0, 0.5, 0.25),
+    ),
+    "formresnet": Architecture(
+        build=formresnet.FormResNet,
+        config=formresnet.FormResNetConfig,
+        multiple_of=1,
+        halo=formresnet.formresnet_halo,
+        stage_scales=(1.0, 1.0),
+    ),
+    "diffresnet": Architecture(
+        build=formresnet.DiffResNet,
+        config=formresnet.DiffResNetConfig,
+        multiple_of=1,
+        halo=formresnet.diffresnet_halo,
+        stage_scales=(1.0,),
+    ),
 }
 
 # Published sizes, by the name a user would type.
@@ -70,12 +91,17 @@ PRESETS: dict[str, tuple[str, Any]] = {
     "mprnet-derain": ("mprnet", mprnet.DERAIN),
     "mprnet-denoise": ("mprnet", mprnet.DENOISE),
     "mirnet": ("mirnet", mirnet.MIRNET),
+    "pss-nsc": ("pss-nsc", pss_nsc.PSS_NSC),
+    "formresnet": ("formresnet", formresnet.FORMRESNET),
+    "diffresnet": ("diffresnet", formresnet.DIFFRESNET),
 }
 
 ALIASES = {
     "mimo": "mimo-unet",
     "mimo-plus": "mimo-unet-plus",
     "mprnet-deblur": "mprnet",
+    "pss": "pss-nsc",
+    "recursive-formresnet": "formresnet",
 }
 
 

@@ -7,7 +7,7 @@ import torch
 
 from models import ARCHITECTURES, create_model
 from models.registry import config_values, preset
-from restore_cli.weights.keymaps import mimo_unet, mirnet, mprnet
+from restore_cli.weights.keymaps import mimo_unet, mirnet, mprnet, pss_nsc
 from restore_cli.weights.keymaps.keymap import to_ours, to_published
 from tests.parity.filling import arrays, description, digest, filled
 
@@ -19,6 +19,7 @@ NETWORKS = {
     "mprnet_derain": ("mprnet-derain", mprnet.KEYMAP, ("out0", "out1", "out2")),
     "mprnet_denoise": ("mprnet-denoise", mprnet.KEYMAP, ("out0", "out1", "out2")),
     "mirnet": ("mirnet", mirnet.KEYMAP, ("out0",)),
+    "pss_nsc": ("pss-nsc", pss_nsc.KEYMAP, ("out2", "out1", "out0")),
 }
 
 
