@@ -50,11 +50,10 @@ class PSSNSC(RestorationModel):
         super().__init__()
         widths = [config.width, config.width * 2, config.width * 4]
         # Shared by all scales. Lists run from fine to coarse.
-        self.encoders = nn.ModuleList(_nested(width, config.units) for width in widths)
-        self.decoders = nn.ModuleList(_nested(width, config.units) for width in widths)
+        self.encoders = nn.ModuleList(NestedBlock(width, config) for width in widths)
+        self.decoders = nn.ModuleList(NestedBlock(width, config) for width in widths)
         # What takes features out of an image and makes an image of them is each scale's own.
-        self.scales = nn.ModuleList(ScaleConvolutions(widths) for _ in range(_SCALES))
-        self._repeats = config.repeats
+        self.scales = nn.ModuleList(Scale(widths) for _ in range(_SCALES))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         planes = x.flatten(0, 1).unsqueeze(1)
@@ -63,31 +62,16 @@ class PSSNSC(RestorationModel):
             step = 2**scale
             degraded = planes[..., ::step, ::step]
             before = corner_double(restored[0].detach()) if restored else degraded
-            restored.insert(0, self._restored(scale, degraded, before))
+            image = self.scales[scale](degraded, before, self.encoders, self.decoders)
+            restored.insert(0, image)
         return tuple(image.reshape(*x.shape[:2], *image.shape[-2:]) for image in restored)
 
     def output_layers(self) -> tuple[nn.Module, ...]:
         return tuple(self.get_submodule(f"scales.{scale}.tail") for scale in range(_SCALES))
 
-    def _restored(self, scale: int, degraded: Tensor, before: Tensor) -> Tensor:
-        own = self.scales[scale]
-        full = self._repeated(self.encoders[0], own.head(torch.cat([degraded, before], dim=1)))
-        half = self._repeated(self.encoders[1], own.downs[0](full))
-        deep = self._repeated(self.encoders[2], own.downs[1](half))
-        deep = self._repeated(self.decoders[2], deep)
-        half = self._repeated(self.decoders[1], own.ups[1](deep) + half)
-        full = self._repeated(self.decoders[0], own.ups[0](half) + full)
-        image: Tensor = own.tail(full) + degraded
-        return image
 
-    def _repeated(self, block: nn.Module, x: Tensor) -> Tensor:
-        for _ in range(self._repeats):
-            x = block(x)
-        return x
-
-
-class ScaleConvolutions(nn.Module):
-    """The convolutions that one scale has to itself."""
+class Scale(nn.Module):
+    """One scale: the convolutions that it has to itself, around the blocks it shares."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
@@ -96,6 +80,35 @@ class ScaleConvolutions(nn.Module):
         self.downs = nn.ModuleList([CornerDown(full, half), CornerDown(half, quarter)])
         self.ups = nn.ModuleList([UpConvReLU(half, full), UpConvReLU(quarter, half)])
         self.tail = nn.Conv2d(full, 1, 3, padding=1)
+
+    def forward(
+        self, degraded: Tensor, before: Tensor, encoders: nn.ModuleList, decoders: nn.ModuleList
+    ) -> Tensor:
+        """Return the restored planes (N, 1, h, w), given those of the coarser scale likewise."""
+        full = encoders[0](self.head(torch.cat([degraded, before], dim=1)))
+        half = encoders[1](self.downs[0](full))
+        deep = decoders[2](encoders[2](self.downs[1](half)))
+        half = decoders[1](self.ups[1](deep) + half)
+        full = decoders[0](self.ups[0](half) + full)
+        image: Tensor = self.tail(full) + degraded
+        return image
+
+
+class NestedBlock(nn.Sequential):
+    """Units that each see the input plus the results of all units before them, all of it repeated.
+
+    Written out, that sum is carried along and each unit adds to it: a chain of residual blocks.
+    """
+
+    def __init__(self, channels: int, config: PSSNSCConfig) -> None:
+        super().__init__(*(ResidualBlock(channels) for _ in range(config.units)))
+        self._repeats = config.repeats
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self._repeats):
+            for unit in self:
+                x = unit(x)
+        return x
 
 
 class CornerDown(nn.Module):
@@ -110,14 +123,6 @@ class CornerDown(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv(F.pad(x, (0, 1, 0, 1))), inplace=True)
-
-
-def _nested(channels: int, units: int) -> nn.Sequential:
-    """Return a block whose units each see the input plus the results of all units before them.
-
-    Written out, that sum is carried along and each unit adds to it: a chain of residual blocks.
-    """
-    return nn.Sequential(*(ResidualBlock(channels) for _ in range(units)))
 
 
 def halo(config: PSSNSCConfig) -> int:
