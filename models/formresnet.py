@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from models.base import RestorationModel
+from models.blocks.classical import Bilateral
 
 
 def _check_sizes(features: int, depth: int, channels: int) -> None:
@@ -44,11 +45,14 @@ class FormResNetConfig:
 
     features: int = 64
     depth: int = 10  # convolutions in each stage
-    stages: int = 2
+    stages: int = 2  # the formatting layer counts as one
     channels: int = 1  # 1: each colour plane by itself; 3: colours together
+    formatting: str = "cnn"  # cnn: a stage like the others; bilateral: a classical denoiser
 
     def __post_init__(self) -> None:
         _check_sizes(self.features, self.depth, self.channels)
+        if self.formatting not in {"cnn", "bilateral"}:
+            raise ValueError(f"formatting {self.formatting!r} is neither cnn nor bilateral")
         if self.stages < 2:
             raise ValueError(f"stages {self.stages} is less than 2; a DiffResNet has one")
 
@@ -108,7 +112,11 @@ class FormResNet(RestorationModel):
 
     def __init__(self, config: FormResNetConfig = FORMRESNET) -> None:
         super().__init__()
-        self.formatting = DifferenceStage(config.features, config.depth, config.channels)
+        self.formatting: DifferenceStage | Bilateral = (
+            Bilateral()
+            if config.formatting == "bilateral"
+            else DifferenceStage(config.features, config.depth, config.channels)
+        )
         self.refining = nn.Sequential(
             *(
                 DifferenceStage(config.features, config.depth, config.channels)
@@ -121,9 +129,10 @@ class FormResNet(RestorationModel):
         return self.refining(formatted), formatted
 
     def output_layers(self) -> tuple[nn.Module, ...]:
-        """Return the last layer of every stage, also of those that are not supervised."""
+        """Return the last layer of every learned stage, also of those that are not supervised."""
         refining = [self.get_submodule(f"refining.{i}.tail") for i in range(len(self.refining))]
-        return *reversed(refining), self.formatting.tail
+        formatting = [self.formatting.tail] if isinstance(self.formatting, DifferenceStage) else []
+        return *reversed(refining), *formatting
 
 
 def diffresnet_halo(config: DiffResNetConfig) -> int:
@@ -133,4 +142,5 @@ def diffresnet_halo(config: DiffResNetConfig) -> int:
 
 def formresnet_halo(config: FormResNetConfig) -> int:
     """Return how many pixels away an output pixel depends on: one for each convolution."""
-    return config.depth * config.stages
+    formatting = config.depth if config.formatting == "cnn" else Bilateral.reach
+    return formatting + config.depth * (config.stages - 1)

@@ -20,6 +20,7 @@ from restore_cli.cli.doctor import doctor
 from restore_cli.cli.models import models_app
 from restore_cli.cli.restore import COMMANDS, restoring_command
 from restore_cli.cli.train import TRAIN_EXAMPLES, train
+from restore_cli.cli.weights import weights_app
 from restore_cli.errors import DeviceError, RestoreError, UsageError
 
 INTERRUPTED = 130
@@ -60,6 +61,7 @@ for row in COMMANDS:
     app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
 app.command(epilog=TRAIN_EXAMPLES)(train)
 app.add_typer(models_app, name="models")
+app.add_typer(weights_app, name="weights")
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 
 
@@ -114,6 +116,8 @@ def _explain(error: Exception) -> int:
 def _as_ours(error: Exception) -> RestoreError | None:
     if isinstance(error, RestoreError):
         return error
+    if isinstance(error, ModuleNotFoundError):  # an extra that is not installed
+        return RestoreError(str(error))
     if isinstance(error, MemoryError):
         return DeviceError("out of memory", hint="try a smaller --tile")
     if isinstance(error, typer.TyperException):

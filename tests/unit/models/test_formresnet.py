@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -85,3 +87,24 @@ def test_errors(values):
     config = FormResNetConfig if "stages" in values else DiffResNetConfig
     with pytest.raises(ValueError, match=next(iter(values))):
         config(**values)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 17)])
+def test_a_classical_denoiser_may_format(size):
+    pytest.importorskip("kornia")
+    config = {**NARROW["formresnet"], "formatting": "bilateral"}
+    model = create_model("formresnet", config).eval()
+    model.start_from_identity()
+    noisy = 0.5 + 0.05 * torch.randn(1, 3, *size)
+    final, formatted = model(noisy)
+    torch.testing.assert_close(final, formatted)  # nothing learned yet
+    assert formatted.shape == noisy.shape
+    if size != (1, 1):
+        assert formatted.std() < 0.7 * noisy.std()
+    assert len(model.output_layers()) == 2
+
+
+def test_a_missing_library_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kornia.filters", None)
+    with pytest.raises(ModuleNotFoundError, match=r"restore-cli\[classical\]"):
+        create_model("formresnet", {**NARROW["formresnet"], "formatting": "bilateral"})
