@@ -146,7 +146,7 @@ def train(
     folder = output or Path("runs") / config.name
     session = TrainOptions(device=device, max_time_s=max_time_s, workers=workers, weights=weights)
     try:
-        with _shown(config.schedule.steps) as on_event:
+        with _shown() as on_event:
             report = run_training(config, data, folder, session, on_event)
     except KeyboardInterrupt:
         console.info(f"saved in {folder}; the same command goes on from there")
@@ -215,7 +215,7 @@ def _show(report: TrainReport) -> None:
 
 
 @contextmanager
-def _shown(steps: int) -> Iterator[OnEvent]:
+def _shown() -> Iterator[OnEvent]:
     """Give the trainer something to report to, in the form the command line asked for."""
     kind = console.progress
     if kind == "auto":
@@ -225,7 +225,7 @@ def _shown(steps: int) -> Iterator[OnEvent]:
     elif kind == "none" or console.quiet:
         yield lambda event: None
     elif kind == "bar":
-        with _bar(steps) as on_event:
+        with _bar() as on_event:
             yield on_event
     else:
         yield lambda event: console.info(_line(event)) if event.kind != "saved" else None
@@ -248,7 +248,7 @@ def _line(event: TrainEvent) -> str:
 
 
 @contextmanager
-def _bar(steps: int) -> Iterator[OnEvent]:
+def _bar() -> Iterator[OnEvent]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -258,10 +258,10 @@ def _bar(steps: int) -> Iterator[OnEvent]:
         TextColumn("{task.description}"),
     )
     with Progress(*columns, console=rich_console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=steps)
+        task = bar.add_task("", total=0)  # an epoch's steps are known when the folder is
 
         def on_event(event: TrainEvent) -> None:
-            bar.update(task, completed=event.step)
+            bar.update(task, completed=event.step, total=event.steps)
             if event.kind == "step":
                 bar.update(task, description=_line(event).partition(": ")[2])
             elif event.kind == "validation":

@@ -1,7 +1,7 @@
 """Batches for a training run: which sample stands where depends on nothing but the seed.
 
-A sample is addressed by (step, slot). Resuming at step k therefore needs no stored sampler
-state, and the number of worker processes changes nothing.
+A sample is addressed by (step, slot, place in the run). Resuming at step k therefore needs no
+stored sampler state, and the number of worker processes changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from restore_cli.data.pairs import Pair
 from restore_cli.data.photos import PhotoCache
 from restore_cli.errors import ImageError
 
-Address = tuple[int, int, int]  # step, slot in the global batch, patch side
+Address = tuple[int, int, int, int]  # step, slot in the global batch, patch side, place in the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,24 @@ class Phase:
 
 
 class Samples(Dataset[tuple[Tensor, ...]]):
-    """Random crops of photos: (photo,) for sharp ones, (degraded, clean) for pairs."""
+    """Random crops of photos: (photo,) for sharp ones, (degraded, clean) for pairs.
+
+    Sources are drawn at random, or, where the run is counted in epochs, shuffled anew for each
+    pass, so that every one has been seen before any is seen again.
+    """
 
     def __init__(
-        self, sources: Sequence[Path | Pair], augmentation: Augmentation, margin: int, seed: int
+        self,
+        sources: Sequence[Path | Pair],
+        augmentation: Augmentation,
+        margin: int,
+        seed: int,
+        *,
+        in_passes: bool = False,
     ) -> None:
         self._sources = sources
+        self._in_passes = in_passes
+        self._order: tuple[int, list[int]] = (-1, [])  # of a pass
         self._augmentation = augmentation
         self._margin = margin
         self._seed = seed
@@ -51,14 +63,25 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         Raises:
             ImageError: a file cannot be read, or the photos of a pair differ in size.
         """
-        step, slot, patch = address
+        step, slot, patch, place = address
         rng = np.random.default_rng([self._seed, step, slot])
-        source = self._sources[int(rng.integers(len(self._sources)))]
+        if self._in_passes:
+            source = self._in_order(place)
+        else:
+            source = self._sources[int(rng.integers(len(self._sources)))]
         paths = (source,) if isinstance(source, Path) else (source.degraded, source.clean)
         photos = tuple(self._cache.read(path) for path in paths)
         if len({photo.shape for photo in photos}) > 1:
             raise ImageError(f"differs in size from {paths[0].name}", path=paths[-1])
         return random_crop(photos, patch + 2 * self._margin, self._augmentation, rng)
+
+    def _in_order(self, place: int) -> Path | Pair:
+        number, position = divmod(place, len(self._sources))
+        if self._order[0] != number:
+            # The fourth number keeps it from being the stream of a sample, whose fourth is 0.
+            rng = np.random.default_rng([self._seed, number, 0, 1])
+            self._order = number, rng.permutation(len(self._sources)).tolist()
+        return self._sources[self._order[1][position]]
 
 
 class StepBatches(Sampler[list[Address]]):
@@ -77,7 +100,7 @@ class StepBatches(Sampler[list[Address]]):
         for step in range(self._first, self._steps):
             phase = phase_at(self._phases, step, self._steps)
             slots = range(self._rank, phase.batch, self._world)
-            yield [(step, slot, phase.patch) for slot in slots]
+            yield [(step, slot, phase.patch, step * phase.batch + slot) for slot in slots]
 
 
 def phase_at(phases: Sequence[Phase], step: int, steps: int) -> Phase:

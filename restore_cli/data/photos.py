@@ -33,7 +33,7 @@ class PhotoCache:
             self._photos.move_to_end(path)
             return self._photos[path]
         pixels = np.clip(np.rint(read_image(path).pixels * 255), 0, 255).astype(np.uint8)
-        photo = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+        photo = np.array(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))  # own and writable
         self._photos[path] = photo
         self._held += photo.nbytes
         while self._held > self._budget and len(self._photos) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -27,6 +28,9 @@ class BlurChain:
 
     The exposure is integrated in linear light, then come noise, the sRGB curve, 8 bits and JPEG.
     """
+
+    takes_planes: ClassVar[bool] = False  # noise and JPEG need the three colours
+    multiple_of: ClassVar[int] = 16  # for JPEG
 
     sharp_share: float = 0.08  # left without blur, so that nothing sharp is harmed
     shake_extent: tuple[float, float] = (1.0, 25.0)  # log-uniform

@@ -24,3 +24,15 @@ def poisson_gaussian(generator: Generator, linear: Tensor, shot: Tensor, read: T
     variance = variance + read.view(shape).to(linear).square()
     draw = torch.randn(linear.shape, generator=generator).to(linear)
     return linear + draw * variance.sqrt()
+
+
+def white_gaussian(generator: Generator, images: Tensor, sigma: Tensor) -> Tensor:
+    """Add noise of one standard deviation for each image; the result is not clipped.
+
+    Args:
+        generator: the source of randomness; draws are made on the CPU.
+        images: (N, C, H, W), in any range.
+        sigma: (N,) in the unit of the images.
+    """
+    draw = torch.randn(images.shape, generator=generator).to(images)
+    return images + draw * sigma.view(-1, 1, 1, 1).to(images)

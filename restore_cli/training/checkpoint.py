@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from restore_cli.errors import WeightsError
@@ -19,6 +21,8 @@ class Progress:
     """What a run has done so far; travels in the checkpoint."""
 
     step: int = 0  # steps taken
+    # Of the whole run, as settled when it began: a folder that has grown since changes nothing.
+    steps: int = 0
     patches: int = 0
     elapsed_s: float = 0.0  # spent in the loop, all sessions together
     best_psnr_db: float = float("-inf")
@@ -57,6 +61,23 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
             path=path,
             hint="delete it to start over",
         ) from error
+    return state
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a foreign state dict: a safetensors file, or one that torch saved.
+
+    Raises:
+        WeightsError: it cannot be read, or holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, SafetensorError) as error:
+        raise WeightsError("cannot be read as a table of weights", path=path) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError("holds no table of weights", path=path)
     return state
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,52 +13,73 @@ from typing import Any
 from models.registry import ALIASES, architecture, config_values, make_config
 from restore_cli.data.augment import Augmentation
 from restore_cli.data.loaders import Phase
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.data.mixing import MixUp
+from restore_cli.degradations.tasks import CHAINS, Chain
 from restore_cli.errors import UsageError
+from restore_cli.training.schedule import ScheduleConfig
 
 RECIPES = Path(__file__).parent / "recipes"
+
+# Networks that were published for several tasks → the recipe of the one they are known for.
+RECIPE_ALIASES = {"mirnet": "mirnet-denoise"}
+
+
+TERMS = (
+    "content",
+    "frequency",
+    "charbonnier",
+    "edge",
+    "mse",
+    "gradient",
+    "feature",
+    "adversarial",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
-    """Weights of the loss terms; 0 leaves one out."""
+    """Weights of the loss terms, each summed over the network's stages; 0 leaves one out."""
 
-    content: float = 1.0  # multi-scale L1
-    frequency: float = 0.1  # multi-scale frequency reconstruction
+    content: float = 0.0  # mean absolute difference
+    frequency: float = 0.0  # mean absolute difference of the spectra
+    charbonnier: float = 0.0
+    edge: float = 0.0  # Charbonnier of the Laplacian residuals
+    mse: float = 0.0  # mean squared difference
+    gradient: float = 0.0  # mean absolute difference of the Sobel responses
+    feature: float = 0.0  # mean squared difference of VGG16 features
+    adversarial: float = 0.0  # what a discriminator trained beside makes of the final stage
+    is_clamped: bool = False  # the stages are clamped to [0, 1] before any term sees them
+    vgg: str = ""  # file with the weights of VGG16; empty: vgg16.safetensors in the cache
     # Divide each sample's loss by its input's mean error plus this, so that a few hopeless
     # patches do not outweigh all others; 0: every sample counts by its absolute error.
     balance: float = 0.0
 
+    def __post_init__(self) -> None:
+        used = {name for name in TERMS if getattr(self, name)}
+        if not used:
+            raise ValueError(f"every loss weight is 0; there is {', '.join(TERMS)}")
+        if self.balance and not used <= {"content", "frequency", "gradient"}:
+            # Only these double when both images do.
+            raise ValueError("balance goes with the terms content, frequency and gradient only")
+
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """Adam; weight decay is decoupled from the gradient (AdamW) where it is not 0."""
+    """Adam; weight decay is decoupled from the gradient (AdamW) unless said otherwise."""
 
     lr: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    is_decay_coupled: bool = False  # added to the gradient, as Adam had it before AdamW
     clip_norm: float = 0.0  # largest norm of the gradient; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleConfig:
-    """The learning rate over the steps, as a share of the optimizer's ``lr``."""
+class CriticConfig:
+    """The discriminator of an adversarial run; its other settings are the optimizer's."""
 
-    steps: int = 100_000
-    warmup: int = 0  # steps of linear rise
-    kind: str = "constant"  # constant, cosine, multistep, or trapezoid (constant, then to 0)
-    final: float = 0.0  # share of lr at the end of a cosine or trapezoid
-    decay_share: float = 0.3  # trapezoid: the last share of the steps, in which it falls
-    milestone: int = 0  # multistep: every so many steps ...
-    gamma: float = 0.5  # ... times this
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("constant", "cosine", "multistep", "trapezoid"):
-            raise ValueError(f"schedule {self.kind!r} is unknown")
-        if self.steps < 1:
-            raise ValueError(f"steps {self.steps} is less than 1")
-        if self.kind == "multistep" and self.milestone < 1:
-            raise ValueError("multistep needs a milestone of at least 1 step")
+    width: int = 64  # channels of its first layer
+    lr: float = 1e-4  # follows the schedule, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +103,44 @@ class TrainConfig:
     version: str = "1"
     config: Mapping[str, Any] = field(default_factory=dict)
     start_from_identity: bool = False
+    # Deviation of the truncated normal distribution that weights start from, biases at 0; 0: the
+    # network's own start.
+    initial_std: float = 0.0
+    is_grey: bool = False  # train on one grey plane, for networks that restore plane by plane
     seed: int = 1
     ema_decay: float = 0.0  # 0: no averaged weights
     precision: str = "no"  # no, bf16 or fp16: Accelerate's mixed precision
     checkpoint_minutes: float = 3.0
     phases: tuple[Phase, ...] = (Phase(1.0, 256, 4),)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    degradation: BlurChain = field(default_factory=BlurChain)
-    loss: LossConfig = field(default_factory=LossConfig)
+    mixup: MixUp = field(default_factory=MixUp)
+    degradation: Chain | None = None  # what sharp photos undergo; None: this recipe needs pairs
+    loss: LossConfig = field(default_factory=lambda: LossConfig(content=1.0, frequency=0.1))
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    schedule: ScheduleConfig = field(default_factory=lambda: ScheduleConfig(steps=100_000))
     validation: ValidationConfig = field(default_factory=ValidationConfig)
 
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases is empty")
+        chain_multiple = self.degradation.multiple_of if self.degradation else 1
         for phase in self.phases:
-            if phase.patch % 16:
-                raise ValueError(f"patch {phase.patch} is not a multiple of 16")
+            if phase.patch % chain_multiple:
+                raise ValueError(f"patch {phase.patch} is not a multiple of {chain_multiple}")
         self.model_values()  # refuses settings the network does not have
         multiple = architecture(self.architecture).multiple_of
         if any(phase.patch % multiple for phase in self.phases):
             raise ValueError(f"{self.architecture} needs patches of a multiple of {multiple}")
+        self._refuse_what_does_not_go_together()
+
+    def _refuse_what_does_not_go_together(self) -> None:
+        if self.schedule.epochs and len({phase.batch for phase in self.phases}) > 1:
+            raise ValueError("a schedule in epochs needs the same batch in every phase")
+        if self.mixup.from_epoch > 1 and not self.schedule.epochs:
+            raise ValueError("mixup.from_epoch needs a schedule in epochs")
+        if self.loss.adversarial and self.precision == "fp16":
+            raise ValueError("an adversarial loss needs precision no or bf16")
 
     def model_values(self) -> dict[str, Any]:
         """Return every field of the network's config, defaults included."""
@@ -126,6 +162,7 @@ def recipe_for(model: str) -> str:
     """
     name = model.lower().replace("_", "-")
     name = ALIASES.get(name, name)
+    name = RECIPE_ALIASES.get(name, name)
     if name not in recipe_names():
         known = ", ".join(recipe_names())
         raise UsageError(f"no recipe trains {model!r}", hint=f"there is {known}, or --recipe FILE")
@@ -156,6 +193,7 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     for key, value in (overrides or {}).items():
         _set(values, key.split("."), value)
     try:
+        _choose_degradation(values)
         config: TrainConfig = _build(TrainConfig, values, "")
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(str(error.args[0]), path=path) from error
@@ -173,9 +211,21 @@ def _set(values: dict[str, Any], keys: list[str], value: object) -> None:
     values[keys[-1]] = value
 
 
+def _choose_degradation(values: dict[str, Any]) -> None:
+    """Make the chain of the recipe's task from its table ``degradation``, which may be missing."""
+    kind = CHAINS.get(values.get("task", ""))
+    settings = values.pop("degradation", {})
+    if kind is not None:
+        values["degradation"] = _build(kind, settings, "degradation.")
+    elif settings:
+        tasks = ", ".join(sorted(CHAINS))
+        raise ValueError(f"there is a degradation for {tasks} only; other tasks need pairs")
+
+
 def _build(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:  # noqa: ANN401 - any config class
     """Build a config dataclass, and the ones inside it, from TOML values; unknown keys fail."""
-    hints = typing.get_type_hints(kind)
+    names = {entry.name for entry in dataclasses.fields(kind)}
+    hints = {k: hint for k, hint in typing.get_type_hints(kind).items() if k in names}
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise ValueError(f"unknown key {where}{unknown[0]}; known: {', '.join(hints)}")
@@ -191,8 +241,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any TO
         if len(kinds) != len(value):
             raise ValueError(f"{where} needs {len(kinds)} values")
         return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
-    if origin is not None and not isinstance(origin, types.UnionType):
-        return value  # the network's own settings; its config class checks them
+    if origin is not None:
+        return value  # the network's settings, which its config class checks; the chain, as made
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

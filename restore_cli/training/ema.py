@@ -28,3 +28,6 @@ class AveragedWeights:
         ours = [p.data for p in self.network.parameters()]
         theirs = [p.data for p in network.parameters()]
         torch._foreach_lerp_(ours, theirs, 1 - decay)
+        # Running statistics are averages already.
+        for kept, new in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from torch import nn
 from torch.optim import Optimizer
 
 from models import RestorationModel, create_model
-from models.registry import architecture
 from restore_cli.errors import UsageError, WeightsError
 from restore_cli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from restore_cli.training.config import TrainConfig, as_plain
+from restore_cli.training.critic import Critic
 from restore_cli.training.ema import AveragedWeights
+from restore_cli.training.objective import Objective, make_objective
 from restore_cli.training.optim import make_optimizer
 from restore_cli.weights.card import ModelCard
 from restore_cli.weights.files import load_model, save_model
@@ -36,19 +38,31 @@ class Run:
     network: RestorationModel
     wrapped: RestorationModel
     optimizer: Optimizer
+    objective: Objective
     average: AveragedWeights | None
+    critic: Critic | None  # the discriminator of an adversarial run
     facts: Mapping[str, str | int | float]  # about data and device, for the card
     progress: Progress = field(default_factory=Progress)
-
-    @property
-    def stage_scales(self) -> tuple[float, ...]:
-        """Sizes of the network's stages relative to its input."""
-        return architecture(self.config.architecture).stage_scales
 
     @property
     def result(self) -> RestorationModel:
         """The network to validate and to ship: the averaged one where there is one."""
         return self.network if self.average is None else self.average.network
+
+    def settle_steps(self, samples: int) -> int:
+        """Return the steps of the whole run: the recipe's, a resumed run's, or by its epochs."""
+        schedule, begun = self.config.schedule, self.progress.steps
+        if schedule.steps or not begun:
+            begun = schedule.steps_for(samples, self.config.phases[0].batch)
+        self.progress.steps = begun
+        return begun
+
+    def set_rate(self, share: float) -> None:
+        """Set the learning rate of everything that learns to a share of the recipe's."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.optimizer.lr * share
+        if self.critic is not None:
+            self.critic.set_rate(self.config.critic.lr * share)
 
     def save(self, *, is_best: bool = False) -> None:
         """Write checkpoint and weights; only the main process of several does."""
@@ -62,6 +76,8 @@ class Run:
         }
         if self.average is not None:
             state["average"] = self.average.network.state_dict()
+        if self.critic is not None:
+            state["critic"] = self.critic.state_dict()
         save_checkpoint(self.folder / CHECKPOINT, state)
         save_model(self.folder / LAST, self.result, self.card())
         if is_best:
@@ -80,6 +96,8 @@ class Run:
             if self.average is not None:
                 self.average.network.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.critic is not None:
+                self.critic.load_state_dict(state["critic"])
             self.progress = Progress(**state["progress"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(
@@ -128,10 +146,13 @@ def start_run(
 
     Raises:
         UsageError: the weights file has another network than the recipe.
-        WeightsError: weights or checkpoint cannot be read.
+        WeightsError: weights or checkpoint cannot be read, or the loss needs weights that are not
+            there.
     """
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.precision)
     network = create_model(config.architecture, config.config)
+    if config.initial_std:
+        _draw_weights(network, config.initial_std)
     if config.start_from_identity:
         network.start_from_identity()
     if weights is not None:
@@ -140,11 +161,24 @@ def start_run(
     optimizer = make_optimizer(network.parameters(), config.optimizer)
     average = AveragedWeights(network, config.ema_decay) if config.ema_decay else None
     wrapped, optimizer = accelerator.prepare(network, optimizer)
+    critic = Critic(config, accelerator) if config.loss.adversarial else None
+    objective = make_objective(config, critic, accelerator.device)
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(config, folder, accelerator, network, wrapped, optimizer, average, facts)
+    run = Run(
+        config, folder, accelerator, network, wrapped, optimizer, objective, average, critic, facts
+    )
     if (folder / CHECKPOINT).exists():
         run.resume()
     return run
+
+
+def _draw_weights(network: nn.Module, std: float) -> None:
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif parameter.dim() > 1:
+            # Cut off at two deviations, as TensorFlow draws it.
+            nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)
 
 
 def _copy_weights(path: Path, network: RestorationModel, config: TrainConfig) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restore_cli.data.pairs import Listing, Pair, list_folder
+from restore_cli.errors import UsageError
+from restore_cli.training.config import TrainConfig
 
 Source = Path | Pair  # a sharp photo to be degraded, or a degraded one with its clean one
 
@@ -19,9 +21,20 @@ def check_data(folder: Path) -> Listing:
     return list_folder(folder)
 
 
-def sources_of(listing: Listing) -> list[Source]:
-    """Return the pairs of a folder, or where there are none its sharp photos."""
-    return list(listing.pairs) if listing.pairs else list(listing.photos)
+def sources_of(listing: Listing, config: TrainConfig) -> list[Source]:
+    """Return the pairs of a folder, or where there are none its sharp photos.
+
+    Raises:
+        UsageError: there are only sharp photos, and the recipe has no way to degrade them.
+    """
+    if listing.pairs:
+        return list(listing.pairs)
+    if config.degradation is None:
+        raise UsageError(
+            f"recipe {config.name} needs pairs, and this folder has none",
+            hint="give --data a folder with input/ and target/ in it",
+        )
+    return list(listing.photos)
 
 
 def hold_back(sources: Sequence[Source], share: float) -> tuple[list[Source], list[Source]]:

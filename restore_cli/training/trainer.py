@@ -15,23 +15,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
 from restore_cli.data.pairs import Listing
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import RestoreError
+from restore_cli.training.batches import make_batch
 from restore_cli.training.config import TrainConfig
-from restore_cli.training.objective import objective
-from restore_cli.training.optim import rate
 from restore_cli.training.run import Run, start_run
 from restore_cli.training.run_log import RunLog
+from restore_cli.training.schedule import rate
 from restore_cli.training.sources import Source, check_data, hold_back, sources_of
 from restore_cli.training.validation import ValidationSet, make_validation_set
 
@@ -91,7 +92,7 @@ def train(
         on_event: is called at every event; must be quick.
 
     Raises:
-        UsageError: no images, or weights of another network.
+        UsageError: no images, no pairs where the recipe needs them, or weights of another network.
         ImageError: a photo cannot be read.
         WeightsError: the checkpoint or weights file cannot be used.
         RestoreError: the loss stays without a finite value.
@@ -100,12 +101,12 @@ def train(
     options = options or TrainOptions()
     started = time.monotonic()
     listing = check_data(data)
-    sources, held_back = hold_back(sources_of(listing), config.validation.share)
+    sources, held_back = hold_back(sources_of(listing, config), config.validation.share)
     facts = _facts(listing, len(held_back), options)
     torch.manual_seed(config.seed)
     run = start_run(config, folder, options.device, facts, options.weights)
     validation = make_validation_set(held_back, config.degradation, config.validation.side)
-    steps = config.schedule.steps
+    steps = run.settle_steps(len(sources))
     log = RunLog(folder)
     on_event(TrainEvent("start", run.progress.step, steps, {"patches": run.progress.patches}))
     try:
@@ -136,27 +137,25 @@ def _loop(
     on_event: Callable[[TrainEvent], None],
 ) -> None:
     config, progress, accelerator = run.config, run.progress, run.accelerator
-    steps = config.schedule.steps
-    rank, world = accelerator.process_index, accelerator.num_processes
-    margin = config.degradation.margin if isinstance(sources[0], Path) else 0
-    samples = Samples(sources, config.augmentation, margin, config.seed)
-    batches = StepBatches(config.phases, progress.step, steps, rank, world)
-
+    steps, schedule = progress.steps, config.schedule
     bad_in_a_row = 0
     tick = saved = time.monotonic()
     since_log: list[dict[str, float]] = []
     run.wrapped.train()
-    for tensors in make_loader(samples, batches, options.workers):
+    for tensors in _read(run, sources, options.workers):
         step = progress.step
-        for group in run.optimizer.param_groups:
-            group["lr"] = config.optimizer.lr * rate(config.schedule, step)
+        time_now = schedule.time(step, steps)
+        run.set_rate(rate(schedule, time_now))
 
         # The blur is made on the device, by a generator that belongs to this very step.
-        degraded, clean = _degrade(run, [t.to(accelerator.device) for t in tensors], step, rank)
+        crops = [tensor.to(accelerator.device) for tensor in tensors]
+        degraded, clean = make_batch(config, crops, step, time_now + 1, accelerator.process_index)
         degraded = degraded.contiguous(memory_format=torch.channels_last)
         with accelerator.autocast():
             stages = run.wrapped(degraded)
-        loss, parts = objective(stages, clean, degraded, run.stage_scales, config.loss)
+        # A discriminator learns first, from the very images that the network is then judged by.
+        judged = {} if run.critic is None else run.critic.learn(stages[0], clean)
+        loss, parts = run.objective(stages, clean, degraded)
         accelerator.backward(loss)
         limit = config.optimizer.clip_norm or math.inf
         norm = accelerator.clip_grad_norm_(run.network.parameters(), limit)
@@ -182,7 +181,7 @@ def _loop(
         progress.patches += phase_at(config.phases, step, steps).batch
         progress.elapsed_s += now - tick
         tick = now
-        since_log.append({"loss": loss.item(), **{k: v.item() for k, v in parts.items()}})
+        since_log.append(_numbers({"loss": loss, **parts, **judged}))
         if progress.step % LOG_EVERY == 0:
             _report(run, since_log, log, on_event)
             since_log = []
@@ -196,23 +195,34 @@ def _loop(
             return
 
 
-def _degrade(run: Run, tensors: Sequence[Tensor], step: int, rank: int) -> tuple[Tensor, Tensor]:
-    """Return (degraded, clean); sharp photos are degraded here, pairs are passed through."""
-    if len(tensors) == 2:
-        return tensors[0], tensors[1]
-    seed = (run.config.seed * 1_000_003 + step) * 4096 + rank
-    with torch.no_grad():
-        return run.config.degradation(tensors[0], torch.Generator().manual_seed(seed))
+def _read(run: Run, sources: Sequence[Source], workers: int) -> DataLoader[Any]:
+    """Return the crops of the steps to come, this process's share of each batch."""
+    config, accelerator = run.config, run.accelerator
+    chain = config.degradation if isinstance(sources[0], Path) else None
+    samples = Samples(
+        sources,
+        config.augmentation,
+        chain.margin if chain else 0,
+        config.seed,
+        in_passes=config.schedule.epochs > 0,
+    )
+    first, steps = run.progress.step, run.progress.steps
+    rank, world = accelerator.process_index, accelerator.num_processes
+    return make_loader(samples, StepBatches(config.phases, first, steps, rank, world), workers)
+
+
+def _numbers(parts: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: value.item() for name, value in parts.items()}
 
 
 def _report(
     run: Run, rows: list[dict[str, float]], log: RunLog, on_event: Callable[[TrainEvent], None]
 ) -> None:
-    progress, steps = run.progress, run.config.schedule.steps
+    progress, steps = run.progress, run.progress.steps
     means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
     numbers = {
         **means,
-        "lr": run.config.optimizer.lr * rate(run.config.schedule, progress.step),
+        "lr": run.optimizer.param_groups[0]["lr"],
         "patches": progress.patches,
         "elapsed_s": round(progress.elapsed_s, 1),
         "skipped": progress.skipped,
@@ -234,7 +244,7 @@ def _validate(
     progress.history.append({"step": progress.step, **numbers})
     if run.accelerator.is_main_process:
         log.write({"step": progress.step, **numbers})
-        on_event(TrainEvent("validation", progress.step, run.config.schedule.steps, numbers))
+        on_event(TrainEvent("validation", progress.step, progress.steps, numbers))
     is_best = psnr > progress.best_psnr_db
     progress.best_psnr_db = max(psnr, progress.best_psnr_db)
     run.save(is_best=is_best)

@@ -12,7 +12,7 @@ from torch import Tensor
 from restore_cli.data.augment import Augmentation, random_crop
 from restore_cli.data.pairs import Pair
 from restore_cli.data.photos import PhotoCache
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.tasks import Chain
 from restore_cli.engine.channels import Pixels
 from restore_cli.metrics.distortion import psnr_db
 from restore_cli.training.sources import Source
@@ -40,8 +40,10 @@ class ValidationSet:
         )
 
 
-def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) -> ValidationSet:
+def make_validation_set(sources: Sequence[Source], chain: Chain | None, side: int) -> ValidationSet:
     """Cut one square from each source; sharp photos are degraded by the recipe's chain.
+
+    A recipe without a chain has pairs only.
 
     Raises:
         ImageError: a file cannot be read.
@@ -56,6 +58,8 @@ def make_validation_set(sources: Sequence[Source], chain: BlurChain, side: int) 
                 t[None] for t in random_crop(photos, side, Augmentation(flips="none"), rng)
             )
         else:
+            if chain is None:
+                raise ValueError("a photo without its degraded partner")
             wide = side + 2 * chain.margin
             (photo,) = random_crop((cache.read(source),), wide, Augmentation(flips="none"), rng)
             generator = torch.Generator().manual_seed(_SEED + index)

@@ -40,6 +40,8 @@ def test_a_plain_crop_is_a_part_of_the_photo():
     [
         Augmentation(flips="horizontal"),
         Augmentation(flips="all"),
+        Augmentation(flips="mprnet"),
+        Augmentation(flips="none", saturation_share=1.0),
         Augmentation(flips="none", colour=0.2),
         Augmentation(flips="none", grey_share=1.0),
         Augmentation(flips="none", scale=(0.6, 0.6)),
@@ -59,6 +61,32 @@ def test_pairs_are_treated_alike():
     for seed in range(10):
         degraded, clean = crop(EVERYTHING, seed, (photo(), photo()))
         torch.testing.assert_close(degraded, clean, atol=0, rtol=0)
+
+
+def test_mprnet_offers_eight_views_the_untouched_one_twice_as_often():
+    square = (photo(8, 8),)
+    rng = np.random.default_rng(0)
+    plain = crop(Augmentation(flips="none"), 0, square, side=8)[0]
+    counts = {}
+    for _ in range(4500):
+        (image,) = random_crop(square, 8, Augmentation(flips="mprnet"), rng)
+        counts[image.numpy().tobytes()] = counts.get(image.numpy().tobytes(), 0) + 1
+    assert len(counts) == 8
+    untouched = counts.pop(plain.numpy().tobytes())
+    assert untouched / 4500 == pytest.approx(2 / 9, abs=0.02)
+    assert [count / 4500 for count in counts.values()] == pytest.approx([1 / 9] * 7, abs=0.015)
+
+
+def test_saturation_scales_the_distance_from_grey():
+    def one(factor):
+        settings = Augmentation(flips="none", saturation_share=1.0, saturation=(factor, factor))
+        return crop(settings, 3, (photo() // 2 + 64,))[0]
+
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    plain = one(1.0)
+    grey = (plain * weights).sum(dim=0, keepdim=True)
+    torch.testing.assert_close(one(0.8), grey + 0.8 * (plain - grey))
+    torch.testing.assert_close((one(1.2) * weights).sum(dim=0), grey[0], atol=1e-5, rtol=0)
 
 
 def test_small_photos_are_reflected():
@@ -84,7 +112,13 @@ def test_detail_is_preferred():
 
 @pytest.mark.parametrize(
     "values",
-    [{"scale": (0.0, 1.0)}, {"scale": (0.9, 0.5)}, {"flips": "some"}, {"detail_candidates": 0}],
+    [
+        {"scale": (0.0, 1.0)},
+        {"scale": (0.9, 0.5)},
+        {"flips": "some"},
+        {"saturation": (1.2, 0.8)},
+        {"detail_candidates": 0},
+    ],
 )
 def test_errors(values):
     with pytest.raises(ValueError, match=next(iter(values))):

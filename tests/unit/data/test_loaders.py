@@ -35,6 +35,28 @@ def test_a_resumed_run_sees_what_it_would_have_seen(samples):
         torch.testing.assert_close(whole, resumed, atol=0, rtol=0)
 
 
+def test_passes_show_every_photo_once_before_any_again(tmp_path, save):
+    paths = [save(tmp_path / f"{i}.png", height=16, width=16, seed=i) for i in range(5)]
+    samples = Samples(paths, Augmentation(flips="none"), margin=0, seed=7, in_passes=True)
+    seen = [samples[(0, 0, 16, place)][0].numpy().tobytes() for place in range(20)]
+    passes = [seen[start : start + 5] for start in range(0, 20, 5)]
+    assert all(len(set(shown)) == 5 for shown in passes)
+    assert len({tuple(shown) for shown in passes}) > 1  # shuffled anew
+    assert [samples[(0, 0, 16, place)][0].numpy().tobytes() for place in (7, 2)] == [
+        seen[7],
+        seen[2],
+    ]
+
+
+def test_places_go_through_the_run_without_a_gap():
+    phases = (Phase(1.0, 16, 4),)
+    shares = [
+        [address for batch in StepBatches(phases, 1, 3, rank, 2) for address in batch]
+        for rank in (0, 1)
+    ]
+    assert sorted(address[3] for share in shares for address in share) == list(range(4, 12))
+
+
 def test_processes_share_a_batch(samples):
     shares = [batches(samples, rank=rank, world=2)[0] for rank in (0, 1)]
     whole = batches(samples)[0]
@@ -50,11 +72,11 @@ def test_workers_change_nothing(samples):
 
 def test_pairs_give_two_tensors(tmp_path, save):
     pair = Pair(save(tmp_path / "a.png", seed=1), save(tmp_path / "b.png", seed=1))
-    degraded, clean = Samples([pair], Augmentation(), margin=0, seed=1)[(0, 0, 32)]
+    degraded, clean = Samples([pair], Augmentation(), margin=0, seed=1)[(0, 0, 32, 0)]
     torch.testing.assert_close(degraded, clean)
 
 
 def test_errors(tmp_path, save):
     pair = Pair(save(tmp_path / "a.png"), save(tmp_path / "b.png", width=65))
     with pytest.raises(ImageError, match=r"differs in size from a\.png"):
-        Samples([pair], Augmentation(), margin=0, seed=1)[(0, 0, 32)]
+        Samples([pair], Augmentation(), margin=0, seed=1)[(0, 0, 32, 0)]

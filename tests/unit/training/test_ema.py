@@ -20,3 +20,12 @@ def test_values():
     for old, new in zip(before, average.network.parameters(), strict=True):
         torch.testing.assert_close(new, old + 0.1 + 0.9 * 0.9)
     assert not any(p.requires_grad for p in average.network.parameters())
+
+
+def test_running_statistics_are_copied():
+    network = create_model("diffresnet", {"features": 4, "depth": 3})
+    average = AveragedWeights(network, decay=0.9)
+    network.train()(torch.rand(2, 3, 8, 8))
+    average.update(network, step=5)
+    for kept, new in zip(average.network.buffers(), network.buffers(), strict=True):
+        torch.testing.assert_close(kept, new, atol=0, rtol=0)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,15 +14,13 @@ from restore_cli.errors import RestoreError, UsageError, WeightsError
 from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
 from restore_cli.training import trainer
-from restore_cli.training.config import (
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainConfig,
-    ValidationConfig,
-)
+from restore_cli.training.config import OptimizerConfig, TrainConfig, ValidationConfig
+from restore_cli.training.objective import Objective
 from restore_cli.training.run import BEST, CHECKPOINT, LAST
+from restore_cli.training.schedule import ScheduleConfig
 from restore_cli.training.trainer import TrainOptions, train
 from restore_cli.weights.files import load_model
+from tests.unit.training.conftest import picture
 
 CONFIG = TrainConfig(
     name="narrow",
@@ -39,23 +37,6 @@ CONFIG = TrainConfig(
     validation=ValidationConfig(every=3, share=0.3, side=32),
 )
 CPU = TrainOptions(device="cpu")
-
-
-def picture(seed, side=80):
-    """Smooth blobs with edges: something a network can learn to sharpen."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:side, 0:side]
-    waves = [np.sin(rng.uniform(0.1, 0.8) * x + rng.uniform(0.1, 0.8) * y) > 0 for _ in range(3)]
-    return (0.2 + 0.6 * np.stack(waves, axis=-1)).astype(np.float32)
-
-
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed in range(4):
-        write_image(folder / f"{seed}.png", Image(pixels=picture(seed)))
-    return folder
 
 
 def with_steps(steps, config=CONFIG):
@@ -104,13 +85,51 @@ def test_an_interrupted_run_is_saved(photos, tmp_path):
     assert state["progress"]["step"] == 3
 
 
-def test_pairs(tmp_path):
-    for kind in ("input", "target"):
-        (tmp_path / "pairs" / kind).mkdir(parents=True)
-        for seed in range(3):
-            write_image(tmp_path / "pairs" / kind / f"{seed}.png", Image(pixels=picture(seed)))
-    report = train(with_steps(2), tmp_path / "pairs", tmp_path / "run", CPU)
-    assert report.psnr_in_db == float("inf")  # the pairs here are equal
+def test_pairs(pairs, tmp_path):
+    report = train(with_steps(2), pairs, tmp_path / "run", CPU)
+    assert 0 < report.psnr_in_db < 40
+
+
+def test_epochs_become_steps_by_the_photos(photos, tmp_path):
+    schedule = ScheduleConfig(epochs=2)  # of four photos one is held back; batches of two
+    config = dataclasses.replace(CONFIG, schedule=schedule)
+    assert train(config, photos, tmp_path / "run", CPU).step == 4
+
+
+def test_a_folder_that_grows_does_not_stretch_a_run(photos, tmp_path):
+    config = dataclasses.replace(CONFIG, schedule=ScheduleConfig(epochs=2))
+    train(config, photos, tmp_path / "run", TrainOptions(device="cpu", max_time_s=0))
+    for seed in range(10, 20):
+        write_image(photos / f"{seed}.png", Image(pixels=picture(seed)))
+    report = train(config, photos, tmp_path / "run", CPU)
+    assert (report.step, report.steps) == (4, 4)
+
+
+def test_checkpoints_from_before_steps_were_kept_go_on(photos, tmp_path):
+    train(with_steps(1), photos, tmp_path / "run", CPU)
+    path = tmp_path / "run" / CHECKPOINT
+    state = torch.load(path, weights_only=True)  # noqa: TID251
+    del state["progress"]["steps"]
+    torch.save(state, path)
+    assert train(with_steps(2), photos, tmp_path / "run", CPU).step == 2
+
+
+def test_golden_losses(photos, tmp_path, update_golden, monkeypatch):
+    """Loss of the first five steps of a narrow network; changes only on purpose."""
+    rows = []
+    real = Objective.__call__
+
+    def record(*arguments):
+        loss, parts = real(*arguments)
+        rows.append(loss.item())
+        return loss, parts
+
+    monkeypatch.setattr(Objective, "__call__", record)
+    train(with_steps(5), photos, tmp_path / "run", CPU)
+    path = Path(__file__).parent / "golden_losses.json"
+    if update_golden:
+        path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    assert rows == pytest.approx(json.loads(path.read_text(encoding="utf-8")), rel=1e-3)
 
 
 def test_files_of_a_run(photos, tmp_path):
@@ -146,7 +165,7 @@ def test_fine_tuning_starts_from_the_weights(photos, tmp_path):
 
 
 def test_steps_without_a_finite_loss_are_left_out(photos, tmp_path, monkeypatch):
-    real = trainer.objective
+    real = Objective.__call__
     calls = []
 
     def sometimes_nan(*arguments):
@@ -154,7 +173,7 @@ def test_steps_without_a_finite_loss_are_left_out(photos, tmp_path, monkeypatch)
         loss, parts = real(*arguments)
         return (loss * float("nan") if len(calls) == 2 else loss), parts
 
-    monkeypatch.setattr(trainer, "objective", sometimes_nan)
+    monkeypatch.setattr(Objective, "__call__", sometimes_nan)
     train(CONFIG, photos, tmp_path / "run", CPU)
     state = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)  # noqa: TID251
     assert state["progress"]["skipped"] == 1
@@ -162,9 +181,9 @@ def test_steps_without_a_finite_loss_are_left_out(photos, tmp_path, monkeypatch)
 
 
 def test_a_loss_that_stays_nan_ends_the_run(photos, tmp_path, monkeypatch):
-    real = trainer.objective
+    real = Objective.__call__
     monkeypatch.setattr(trainer, "MAX_BAD_STEPS", 3)
-    monkeypatch.setattr(trainer, "objective", lambda *a: (real(*a)[0] * float("nan"), real(*a)[1]))
+    monkeypatch.setattr(Objective, "__call__", lambda *a: (real(*a)[0] * float("nan"), real(*a)[1]))
     with pytest.raises(RestoreError, match="3 steps in a row"):
         train(CONFIG, photos, tmp_path / "run", CPU)
 

@@ -1,0 +1,82 @@
+"""Clean photos with noise, as denoisers are trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from restore_cli.degradations.compression import jpeg
+from restore_cli.degradations.draws import chosen, log_uniform, uniform
+from restore_cli.degradations.light import to_display, to_linear
+from restore_cli.degradations.noise import poisson_gaussian, white_gaussian
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseChain:
+    """White Gaussian noise of a level drawn for each photo, or a share with that of a sensor.
+
+    The papers add white noise and leave the sum as it is; a file holds 8 bits, and sensor noise
+    grows with the light. Both kinds are offered; the defaults are what a file can hold.
+    """
+
+    takes_planes: ClassVar[bool] = True  # one grey plane is as good as three colours
+    margin: ClassVar[int] = 0  # no picture is needed around the result
+
+    sigmas_8bit: tuple[float, ...] = ()  # white noise of one of these levels ...
+    sigma_range_8bit: tuple[float, float] = (0.0, 50.0)  # ... or of any level between these two
+    sensor_share: float = 0.0  # shot and read-out noise in linear light instead
+    noise_shot: tuple[float, float] = (1e-5, 1e-2)  # variance at full signal, log-uniform
+    noise_read: tuple[float, float] = (2e-4, 3e-2)  # standard deviation in the dark
+    is_quantised: bool = True  # clipped and rounded to 8 bits; papers' white noise is neither
+    jpeg_share: float = 0.0
+    jpeg_quality: tuple[float, float] = (60.0, 98.0)
+
+    def __post_init__(self) -> None:
+        low, high = self.sigma_range_8bit
+        if not 0 <= low <= high or any(sigma < 0 for sigma in self.sigmas_8bit):
+            raise ValueError("a noise level is negative, or the range runs backwards")
+
+    @property
+    def multiple_of(self) -> int:
+        """What the sides of the photos must be a multiple of."""
+        return 16 if self.jpeg_share else 1
+
+    def __call__(self, photos: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return (degraded, clean), both (N, C, s, s); clean is ``photos``.
+
+        Args:
+            photos: (N, C, s, s) sRGB in [0, 1], C 1 or 3; s a multiple of ``multiple_of``.
+            generator: a CPU generator; the same state gives the same pixels on a device.
+        """
+        noisy = white_gaussian(generator, photos, self._sigmas(photos.shape[0], generator))
+        if self.sensor_share:
+            is_sensor = chosen(generator, photos.shape[0], self.sensor_share)
+            sensor = self._sensor(photos, generator)
+            noisy = torch.where(is_sensor.to(photos.device).view(-1, 1, 1, 1), sensor, noisy)
+        if self.is_quantised:
+            noisy = (noisy.clamp(0, 1) * 255).round() / 255
+        if self.jpeg_share:
+            noisy = self._compressed(noisy, generator)
+        return noisy, photos
+
+    def _sigmas(self, n: int, generator: Generator) -> Tensor:
+        if not self.sigmas_8bit:
+            return uniform(generator, (n,), *self.sigma_range_8bit) / 255
+        which = torch.randint(len(self.sigmas_8bit), (n,), generator=generator)
+        return torch.tensor(self.sigmas_8bit)[which] / 255
+
+    def _sensor(self, photos: Tensor, generator: Generator) -> Tensor:
+        n = photos.shape[0]
+        shot = log_uniform(generator, (n,), *self.noise_shot)
+        read = log_uniform(generator, (n,), *self.noise_read)
+        return to_display(poisson_gaussian(generator, to_linear(photos), shot, read).clamp(0, 1))
+
+    def _compressed(self, noisy: Tensor, generator: Generator) -> Tensor:
+        n, channels = noisy.shape[:2]
+        quality = uniform(generator, (n,), *self.jpeg_quality).to(noisy)
+        is_coded = chosen(generator, n, self.jpeg_share).to(noisy.device).view(-1, 1, 1, 1)
+        coded = jpeg(noisy.clamp(0, 1).expand(-1, 3, -1, -1), quality)[:, :channels]
+        return torch.where(is_coded, coded, noisy)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from restore_cli.degradations.noise_chain import NoiseChain
+
+RAW = {"is_quantised": False}
+
+
+def run(chain, seed=0, photos=None):
+    photos = torch.full((4, 3, 64, 64), 0.5) if photos is None else photos
+    return chain(photos, torch.Generator().manual_seed(seed))[0] - photos
+
+
+def test_one_listed_level_is_the_deviation():
+    noise = run(NoiseChain(sigmas_8bit=(25.0,), **RAW))
+    assert noise.std().item() * 255 == pytest.approx(25, rel=0.02)
+    assert noise.mean().item() == pytest.approx(0, abs=1e-3)
+
+
+def test_listed_levels_are_all_drawn_and_no_others():
+    noise = run(NoiseChain(sigmas_8bit=(15.0, 50.0), **RAW), photos=torch.zeros(40, 1, 64, 64))
+    levels = noise.std(dim=(1, 2, 3)) * 255
+    near_low, near_high = (levels - 15).abs() < 2, (levels - 50).abs() < 5
+    assert (near_low | near_high).all()
+    assert near_low.any()
+    assert near_high.any()
+
+
+def test_a_range_is_drawn_evenly():
+    noise = run(NoiseChain(sigma_range_8bit=(0.0, 50.0), **RAW), photos=torch.zeros(400, 1, 32, 32))
+    levels = noise.std(dim=(1, 2, 3)) * 255
+    assert levels.mean().item() == pytest.approx(25, abs=2)
+    assert levels.min() < 3
+    assert levels.max() > 47
+
+
+def test_planes_and_colours_get_independent_noise():
+    noise = run(NoiseChain(sigmas_8bit=(25.0,), **RAW))
+    assert torch.corrcoef(noise.transpose(0, 1).flatten(1))[0, 1].abs() < 0.05
+    assert run(NoiseChain(**RAW), photos=torch.zeros(2, 1, 8, 8)).shape == (2, 1, 8, 8)
+
+
+def test_sensor_noise_grows_with_light():
+    chain = NoiseChain(sensor_share=1.0, noise_shot=(1e-3, 1e-3), noise_read=(1e-6, 1e-6), **RAW)
+    photos = torch.cat([torch.full((1, 3, 64, 64), level) for level in (0.1, 0.5)])
+    dark, bright = run(chain, photos=photos).std(dim=(1, 2, 3))
+    # In linear light sqrt(shot * x), through the slope of the sRGB curve.
+    assert dark < bright or dark.item() == pytest.approx(bright.item(), rel=0.5)
+    assert bright.item() == pytest.approx(1e-3**0.5 * 0.214**0.5 * 0.5 ** (1 - 2.2) / 2.2, rel=0.15)
+
+
+@pytest.mark.parametrize("values", [{}, {"jpeg_share": 1.0}])
+def test_a_file_holds_8_bits(values):
+    degraded = torch.rand(2, 3, 32, 32)
+    degraded, clean = NoiseChain(**values)(degraded, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(degraded * 255, (degraded * 255).round(), atol=1e-4, rtol=0)
+    assert degraded.min() >= 0
+    assert degraded.max() <= 1
+    assert clean.shape == degraded.shape
+
+
+def test_every_share_changes_the_pixels():
+    plain = run(NoiseChain())
+    assert not torch.equal(plain, run(NoiseChain(sensor_share=1.0)))
+    assert not torch.equal(plain, run(NoiseChain(jpeg_share=1.0)))
+    assert NoiseChain(jpeg_share=0.1).multiple_of == 16
+    grey = torch.rand(1, 1, 32, 32)
+    assert run(NoiseChain(jpeg_share=1.0), photos=grey).shape == grey.shape
+
+
+def test_same_seed_same_pixels():
+    chain = NoiseChain(sensor_share=0.5, jpeg_share=0.5)
+    torch.testing.assert_close(run(chain, 5), run(chain, 5), atol=0, rtol=0)
+    assert not torch.equal(run(chain, 5), run(chain, 6))
+
+
+@pytest.mark.parametrize("values", [{"sigmas_8bit": (-1.0,)}, {"sigma_range_8bit": (5.0, 1.0)}])
+def test_errors(values):
+    with pytest.raises(ValueError, match="noise level"):
+        NoiseChain(**values)
