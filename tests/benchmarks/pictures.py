@@ -1,0 +1,67 @@
+"""Make the pictures of the README from the samples: ``python tests/benchmarks/pictures.py``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from restore_cli.degradations.chain import BlurChain
+from restore_cli.engine.restorer import Restorer
+from restore_cli.imaging.formats import read_image, write_image
+from restore_cli.imaging.image import Image
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+GAP = 6
+
+
+def side_by_side(*images):
+    height = images[0].shape[0]
+    gap = np.ones((height, GAP, 3), np.float32)
+    parts = [part for image in images for part in (image, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def enlarged(image, factor=2):
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def save(name, pixels):
+    image = Image(pixels=np.ascontiguousarray(pixels.clip(0, 1), dtype=np.float32))
+    write_image(SAMPLES / "readme" / name, image, quality=90)
+
+
+def degraded(photo):
+    """Return the centre of a photo as three exposures of the training chain show it."""
+    chain = dataclasses.replace(BlurChain(), sharp_share=0.0, shake_extent=(4.0, 24.0))
+    side = min(photo.shape[:2])
+    square = torch.from_numpy(photo[:side, :side].copy()).permute(2, 0, 1)[None]
+    size = (side - 2 * chain.margin) // 16 * 16
+    square = square[..., : size + 2 * chain.margin, : size + 2 * chain.margin]
+    shots = [chain(square, torch.Generator().manual_seed(seed)) for seed in (1, 5, 8)]
+    views = [shots[0][1], *(shot for shot, _ in shots)]
+    return [view[0].permute(1, 2, 0).numpy() for view in views]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="mimo-unet-deblur")
+    restorer = Restorer(parser.parse_args().model, device="cpu")
+
+    crossing = read_image(SAMPLES / "blurred" / "crossing.png").pixels
+    save("before_after.jpg", side_by_side(crossing, restorer(crossing)))
+
+    roadside = read_image(SAMPLES / "blurred" / "roadside.png").pixels
+    sharper = restorer(roadside)
+    detail = (slice(60, 260), slice(40, 280))
+    save("deblur_detail.jpg", side_by_side(enlarged(roadside[detail]), enlarged(sharper[detail])))
+
+    photo = read_image(SAMPLES / "clean" / "colosseum.jpg").pixels
+    save("degraded.jpg", side_by_side(*degraded(photo)))
+
+
+if __name__ == "__main__":
+    main()
