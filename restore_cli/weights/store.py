@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from restore_cli.errors import WeightsError
 from restore_cli.weights import catalog
@@ -14,7 +19,8 @@ def locate(name_or_path: str | Path) -> Path:
     """Return the weights file that a user means.
 
     A path to a file is taken as it is. A name is looked up among the bundled models, then in the
-    cache folder, where imported and downloaded models lie as ``<name>.safetensors``.
+    cache folder, where imported and downloaded models lie as ``<name>.safetensors``. Whole names
+    go before shortened ones, which only bundled models have.
 
     Raises:
         WeightsError: no such file, or no model of that name.
@@ -27,11 +33,11 @@ def locate(name_or_path: str | Path) -> Path:
         raise WeightsError(what, path=path)
     cards = catalog.all_cards()
     card = catalog.match(name_or_path, cards)
+    cached = cached_file(name_or_path)
+    if cached.is_file() and (card is None or card.name != cached.stem):
+        return cached
     if card is not None:
         return catalog.BUNDLED / f"{card.name}{SUFFIX}"
-    cached = cache_dir() / f"{catalog.plain(name_or_path)}{SUFFIX}"
-    if cached.is_file():
-        return cached
     names = [card.name for card in cards] + [file.stem for file in cached_files()]
     raise catalog.unknown(name_or_path, names)
 
@@ -41,6 +47,21 @@ def cached_files() -> tuple[Path, ...]:
     return tuple(sorted(cache_dir().glob(f"*{SUFFIX}")))
 
 
+def downloaded_files() -> tuple[Path, ...]:
+    """Return what was downloaded but is none of our files; hidden ones broke off on their way."""
+    return tuple(sorted(path for path in downloads_dir().glob("*") if path.is_file()))
+
+
+def cached_file(name: str) -> Path:
+    """Return where a model of that name lies in the cache folder, if it is there."""
+    return cache_dir() / f"{catalog.plain(name)}{SUFFIX}"
+
+
+def downloads_dir() -> Path:
+    """Return the folder for what was downloaded but is none of our files; it may not exist yet."""
+    return cache_dir() / "downloads"
+
+
 def cache_dir() -> Path:
     """Return the folder for imported and downloaded weights; it may not exist yet.
 
@@ -48,3 +69,48 @@ def cache_dir() -> Path:
     """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "restore" / "weights"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a whole file, as ``sha256sum`` prints it.
+
+    Raises:
+        WeightsError: unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of ``path`` at the end, or vanishes on an error.
+
+    Raises:
+        WeightsError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise WeightsError(f"cannot be written: {error.strerror}", path=path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for weights, unless it is there.
+
+    Raises:
+        WeightsError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"cannot be made: {error.strerror}", path=folder) from error

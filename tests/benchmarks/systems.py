@@ -37,7 +37,14 @@ from restore_cli.weights.card import ModelCard
 SIDE = 256
 
 # What 200 steps can learn to undo.
-MILD_BLUR = BlurChain(shake_extent=(1.0, 5.0), layer_share=0.0, defocus_share=0.5, noise_share=0.0)
+MILD_BLUR = BlurChain(
+    sharp_share=0.0,
+    shake_extent=(1.0, 5.0),
+    layer_share=0.0,
+    defocus_share=0.5,
+    defocus_radius=(1.0, 2.5),
+    noise_share=0.0,
+)
 CORRECTION_RMS = 13 / 255
 
 # Recipe and slim network of the short training: full ones would take hours on a CPU.
