@@ -3,9 +3,10 @@
     python tests/benchmarks/published.py [--prefix module.]
 
 For every parity fixture a checkpoint in the published layout is written, imported by
-``restore weights import``, and run by ``restore enhance --precision fp32`` on the fixture's input as
-a float TIFF; the result is compared with the published network's output, clipped to [0, 1]. Enhance,
-because the fixtures' random weights change the mean colour, which no other task may.
+``restore weights import``, and run by ``restore enhance --precision fp32`` on the fixture's
+input as a float TIFF; the result is compared with the published network's output, clipped to
+[0, 1]. Enhance, because the fixtures' random weights change the mean colour, which no other
+task may.
 """
 
 from __future__ import annotations
