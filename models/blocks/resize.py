@@ -12,7 +12,7 @@ from models.blocks.conv import plain_conv
 def blur_kernel() -> Tensor:
     """Return the (3, 3) weights of (1, 2, 1) along both axes, of sum 1."""
     taps = torch.tensor([1.0, 2.0, 1.0])
-    return torch.outer(taps, taps) / 16
+    return taps[:, None] * taps / 16
 
 
 class BlurPool(nn.Module):

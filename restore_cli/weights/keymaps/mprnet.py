@@ -16,6 +16,10 @@ RULES = (
     # Inside an attention block.
     (".CA.conv_du.0.", ".attention.squeeze."),
     (".CA.conv_du.2.", ".attention.excite."),
+    # Before the convolutions of a block: a group's own last one is numbered like them.
+    (".orb1.body.", ".groups.0."),
+    (".orb2.body.", ".groups.1."),
+    (".orb3.body.", ".groups.2."),
     (".body.0.weight", ".conv1.weight"),
     (".body.2.weight", ".conv2.weight"),
     ("^shallow_feat1.", "shallow.0."),
@@ -44,9 +48,6 @@ RULES = (
     (".skip_attn2.", ".skips.1."),
     (".up21.up.1.", ".ups.0.conv."),
     (".up32.up.1.", ".ups.1.conv."),
-    (".orb1.body.", ".groups.0."),
-    (".orb2.body.", ".groups.1."),
-    (".orb3.body.", ".groups.2."),
     (".up_enc1.up.1.", ".encoder_ups.1.0.conv."),
     (".up_dec1.up.1.", ".decoder_ups.1.0.conv."),
     (".up_enc2.{}.up.1.", ".encoder_ups.2.{}.conv."),

@@ -49,7 +49,7 @@ NARROW = {
         "features": 12,
         "unet_growth": 5,
         "orsnet_growth": 3,
-        "blocks_per_group": 3,
+        "blocks_per_group": 2,  # a group's last convolution then has the number of a block's
         "reduction": 3,
     },
     "mirnet": {"features": 16, "groups": 2, "blocks_per_group": 1, "height": 3, "width": 2},
