@@ -52,12 +52,10 @@ def main():
     restorer = Restorer(parser.parse_args().model, device="cpu")
 
     crossing = read_image(SAMPLES / "blurred" / "crossing.png").pixels
-    save("before_after.jpg", side_by_side(crossing, restorer(crossing)))
-
-    roadside = read_image(SAMPLES / "blurred" / "roadside.png").pixels
-    sharper = restorer(roadside)
-    detail = (slice(60, 260), slice(40, 280))
-    save("deblur_detail.jpg", side_by_side(enlarged(roadside[detail]), enlarged(sharper[detail])))
+    sharper = restorer(crossing)
+    save("before_after.jpg", side_by_side(crossing, sharper))
+    detail = (slice(90, 270), slice(60, 280))
+    save("deblur_detail.jpg", side_by_side(enlarged(crossing[detail]), enlarged(sharper[detail])))
 
     photo = read_image(SAMPLES / "clean" / "colosseum.jpg").pixels
     save("degraded.jpg", side_by_side(*degraded(photo)))
