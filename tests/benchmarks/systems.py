@@ -52,9 +52,9 @@ TRAININGS = {
     "mimo-unet": ("mimo-unet-deblur", {"width": 16, "blocks": 4}, 1e-3),
     "mprnet": ("mprnet", {"features": 20, "unet_growth": 10, "orsnet_growth": 8}, 1e-3),
     "mirnet": ("mirnet-denoise", {"features": 16}, 1e-3),
-    "pss-nsc": ("pss-nsc", {}, 1e-4),  # its own; with 1e-3 it diverges
-    "formresnet": ("formresnet", {}, 1e-3),
-    "diffresnet": ("diffresnet", {}, 1e-3),
+    "pss-nsc": ("pss-nsc", {"width": 16}, 1e-4),  # its own rate; with 1e-3 it diverges
+    "formresnet": ("formresnet", {"features": 24}, 1e-3),
+    "diffresnet": ("diffresnet", {"features": 24}, 1e-3),
 }
 
 

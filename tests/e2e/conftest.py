@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -57,6 +58,8 @@ def start(environment, folder):
 
     def run(*arguments, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        # A shell in the background has its children ignore Ctrl-C, and they would inherit that.
+        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
         command = [*COMMAND, *map(str, arguments)]
         started.append(subprocess.Popen(command, cwd=folder, env=environment, **options))
         return started[-1]
