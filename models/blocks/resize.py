@@ -11,8 +11,9 @@ from models.blocks.conv import plain_conv
 
 def blur_kernel() -> Tensor:
     """Return the (3, 3) weights of (1, 2, 1) along both axes, of sum 1."""
-    taps = torch.tensor([1.0, 2.0, 1.0])
-    return taps[:, None] * taps / 16
+    # Multiplied here and not by torch, which loads its compiler for that on the meta device.
+    taps = (0.25, 0.5, 0.25)
+    return torch.tensor([[row * column for column in taps] for row in taps])
 
 
 class BlurPool(nn.Module):
