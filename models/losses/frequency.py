@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.losses.pixel import check_same_shape
+from models.losses.pixel import check_same_shape, sum_over_scales
 
 
 def frequency_loss(pred: Tensor, target: Tensor) -> Tensor:
@@ -41,5 +41,4 @@ def multi_scale_frequency_loss(preds: Sequence[Tensor], targets: Sequence[Tensor
 
     Source: MIMO-UNet, arXiv:2108.05054, equation 7.
     """
-    terms = [frequency_loss(pred, target) for pred, target in zip(preds, targets, strict=True)]
-    return torch.stack(terms).sum()
+    return sum_over_scales(frequency_loss, preds, targets)

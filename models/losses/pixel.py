@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +16,17 @@ def check_same_shape(pred: Tensor, target: Tensor) -> None:
     """
     if pred.shape != target.shape:
         raise ValueError(f"pred {tuple(pred.shape)} and target {tuple(target.shape)} differ")
+
+
+def sum_over_scales(
+    loss: Callable[[Tensor, Tensor], Tensor], preds: Sequence[Tensor], targets: Sequence[Tensor]
+) -> Tensor:
+    """Return the sum of a loss over pairs of images.
+
+    Raises:
+        ValueError: the counts differ, or what the loss raises.
+    """
+    return torch.stack([loss(p, t) for p, t in zip(preds, targets, strict=True)]).sum()
 
 
 def l1_loss(pred: Tensor, target: Tensor) -> Tensor:
@@ -92,8 +103,7 @@ def multi_scale_mse_loss(preds: Sequence[Tensor], targets: Sequence[Tensor]) -> 
     Source: PSS-NSC, CVPR 2019, section 3.4, every scale of the same weight, as the graph saved with
     the authors' weights has it.
     """
-    terms = [mse_loss(pred, target) for pred, target in zip(preds, targets, strict=True)]
-    return torch.stack(terms).sum()
+    return sum_over_scales(mse_loss, preds, targets)
 
 
 def multi_scale_content_loss(preds: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
@@ -108,5 +118,4 @@ def multi_scale_content_loss(preds: Sequence[Tensor], targets: Sequence[Tensor])
 
     Source: MIMO-UNet, arXiv:2108.05054, equation 6, each scale divided by its element count.
     """
-    terms = [l1_loss(pred, target) for pred, target in zip(preds, targets, strict=True)]
-    return torch.stack(terms).sum()
+    return sum_over_scales(l1_loss, preds, targets)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -18,6 +16,7 @@ from models.registry import config_values, make_config
 from restore_cli.errors import WeightsError
 from restore_cli.weights.card import ModelCard
 from restore_cli.weights.header import CARD_KEY, Header, card_of, content_sha256, parse_header
+from restore_cli.weights.store import replacing
 
 _SHAPE_HINT = "the file belongs to another network or another version of it"
 
@@ -50,7 +49,8 @@ def save_model(
     data = safetensors.torch.save(tensors)
     header = parse_header(BytesIO(data), len(data), path)
     card = replace(card, sha256=content_sha256(data, header))
-    _write_whole(path, safetensors.torch.save(tensors, {CARD_KEY: card.to_json()}))
+    with replacing(path) as file:
+        file.write(safetensors.torch.save(tensors, {CARD_KEY: card.to_json()}))
     return card
 
 
@@ -127,19 +127,3 @@ def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 def _as_loaded(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside ``path``, then rename: a reader never sees half a file."""
-    # Opened by hand, not by tempfile: that one makes files nobody else may read.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise WeightsError(f"cannot be written: {error.strerror}", path=path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
