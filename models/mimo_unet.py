@@ -6,6 +6,7 @@ arXiv:2108.05054, section 3 and figure 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,16 +22,26 @@ class MIMOUNetConfig:
     """Size of a MIMO-UNet; the defaults are the paper's smaller network."""
 
     width: int = 32  # channels at full size; twice and four times as many below
-    blocks: int = 8  # residual blocks in each of the six encoder and decoder levels
+    # Residual blocks of each encoder and decoder level: one number for all, as in the paper, or
+    # one for full, half and quarter size. A block costs about the same anywhere, but at quarter
+    # size it sees four times as far.
+    blocks: int | Sequence[int] = 8
     dropout: float = 0.0  # drops whole channels of the fused features, while training only
 
     def __post_init__(self) -> None:
         if self.width < 4 or self.width % 4:
             raise ValueError(f"width {self.width} is not a positive multiple of 4")
-        if self.blocks < 1:
-            raise ValueError(f"blocks {self.blocks} is less than 1")
+        if not isinstance(self.blocks, int):
+            object.__setattr__(self, "blocks", tuple(self.blocks))
+        if len(self.blocks_per_level) != 3 or min(self.blocks_per_level) < 1:
+            raise ValueError(f"blocks {self.blocks} is not a number above 0, or three of them")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} is not in [0, 1)")
+
+    @property
+    def blocks_per_level(self) -> tuple[int, ...]:
+        """Residual blocks of one level at full, half and quarter size."""
+        return (self.blocks,) * 3 if isinstance(self.blocks, int) else tuple(self.blocks)
 
 
 MIMO_UNET = MIMOUNetConfig()
@@ -46,13 +57,14 @@ class MIMOUNet(RestorationModel):
     def __init__(self, config: MIMOUNetConfig = MIMO_UNET) -> None:
         super().__init__()
         full, half, quarter = config.width, config.width * 2, config.width * 4
+        levels = list(zip((full, half, quarter), config.blocks_per_level, strict=True))
 
         self.head = ConvReLU(3, full, 3)
         self.downs = nn.ModuleList([ConvReLU(full, half, 3, 2), ConvReLU(half, quarter, 3, 2)])
         self.shallow = nn.ModuleList([ShallowFeatures(half), ShallowFeatures(quarter)])
         self.attention = nn.ModuleList([FeatureAttention(half), FeatureAttention(quarter)])
         self.encoders = nn.ModuleList(
-            _residual_blocks(channels, config.blocks) for channels in (full, half, quarter)
+            _residual_blocks(channels, count) for channels, count in levels
         )
         everything = full + half + quarter
         self.fusions = nn.ModuleList(
@@ -62,7 +74,7 @@ class MIMOUNet(RestorationModel):
 
         # Decoder lists run from fine to coarse, like everything above.
         self.decoders = nn.ModuleList(
-            _residual_blocks(channels, config.blocks) for channels in (full, half, quarter)
+            _residual_blocks(channels, count) for channels, count in levels
         )
         self.ups = nn.ModuleList([UpConvReLU(half, full), UpConvReLU(quarter, half)])
         self.merges = nn.ModuleList([ConvReLU(half, full, 1), ConvReLU(quarter, half, 1)])
@@ -155,9 +167,10 @@ def _residual_blocks(channels: int, count: int) -> nn.Sequential:
 def halo(config: MIMOUNetConfig) -> int:
     """Return how many pixels away on each side an output pixel can still depend on.
 
-    The longest way leads through the deepest level: two 3×3 convolutions a block, six groups of
-    blocks at 1, 2 and 4 pixels a step (28 pixels for each block of depth), and 20 pixels for
-    head, down- and upsampling, attention, tail and the alignment to 4. A test compares this with
-    the extent of the gradient.
+    The longest way leads through the deepest level: two 3×3 convolutions a block, in an encoder
+    and a decoder level each at 1, 2 and 4 pixels a step, and 20 pixels for head, down- and
+    upsampling, attention, tail and the alignment to 4. A test compares this with the extent of
+    the gradient.
     """
-    return 28 * config.blocks + 20
+    full, half, quarter = config.blocks_per_level
+    return 4 * full + 8 * half + 16 * quarter + 20

@@ -150,7 +150,10 @@ def make_config(name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - 
 
 def config_values(config: Any) -> dict[str, Any]:  # noqa: ANN401 - see Architecture
     """Return every field of a config as plain values, the inverse of :func:`make_config`."""
-    return asdict(config)
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(config).items()
+    }
 
 
 def create_model(name: str, values: Mapping[str, Any] | None = None) -> RestorationModel:

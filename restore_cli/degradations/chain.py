@@ -35,6 +35,9 @@ class BlurChain:
     sharp_share: float = 0.08  # left without blur, so that nothing sharp is harmed
     shake_extent: tuple[float, float] = (1.0, 25.0)  # log-uniform
     frames: int = 15  # sub-frames of an exposure
+    # The sharp photo is where the camera was at half time, as in pairs made of high-speed video;
+    # else it is in the middle of the streak, where a viewer would put it.
+    middle_share: float = 0.5
     layer_share: float = 0.25  # with a foreground that moves differently
     layer_extent: tuple[float, float] = (1.0, 25.0)
     defocus_share: float = 0.2
@@ -99,11 +102,13 @@ class BlurChain:
     def _expose(self, scene: Tensor, generator: Generator, size: int) -> Tensor:
         n = scene.shape[0]
         extent = log_uniform(generator, (n,), *self.shake_extent)
-        camera = hand_shake(generator, extent, self.frames, size)
+        is_at_middle = chosen(generator, n, self.middle_share)
+        camera = hand_shake(generator, extent, self.frames, size, is_at_middle)
         blurred = mean_of_frames(scene, camera, size)
 
         layer_extent = log_uniform(generator, (n,), *self.layer_extent)
-        path = with_extent(smooth_paths(generator, n, 2, self.frames), layer_extent)
+        path = smooth_paths(generator, n, 2, self.frames, is_at_middle)
+        path = with_extent(path, layer_extent)
         masks = soft_masks(generator, n, scene.shape[-1])
         which = chosen(generator, n, self.layer_share).nonzero().flatten()
         if not len(which):

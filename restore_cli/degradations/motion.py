@@ -6,16 +6,26 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from restore_cli.degradations.draws import uniform
+from restore_cli.degradations.draws import log_uniform, uniform
 
 
-def smooth_paths(generator: Generator, n: int, channels: int, frames: int) -> Tensor:
-    """Return random smooth paths (n, channels, frames), each with mean 0 over the frames.
+def smooth_paths(
+    generator: Generator, n: int, channels: int, frames: int, is_at_middle: Tensor
+) -> Tensor:
+    """Return random smooth paths (n, channels, frames) about 0.
 
     A velocity that forgets its past slowly, plus a constant drift: hand tremor between a
     straight pull and a curl. The scale is arbitrary; callers set the extent.
+
+    Args:
+        generator: the source of randomness.
+        n: number of exposures.
+        channels: independent components of the path.
+        frames: sub-frames in an exposure.
+        is_at_middle: (n,) bool; 0 is where the path is at half time, else its mean.
     """
-    memory = uniform(generator, (n, 1), 0.5, 0.97)
+    # From a shaking hand at a long exposure to the nearly straight pull of a short one.
+    memory = 1 - log_uniform(generator, (n, 1), 0.002, 0.5)
     drift = torch.randn(n, channels, generator=generator) * uniform(generator, (n, 1), 0.0, 1.5)
     velocity = torch.randn(n, channels, generator=generator)
     steps = []
@@ -24,7 +34,8 @@ def smooth_paths(generator: Generator, n: int, channels: int, frames: int) -> Te
         velocity = memory * velocity + (1 - memory.square()).sqrt() * kick
         steps.append(velocity + drift)
     path = torch.stack(steps, dim=-1).cumsum(dim=-1)
-    return path - path.mean(dim=-1, keepdim=True)
+    middle, mean = path[..., frames // 2], path.mean(dim=-1)
+    return path - torch.where(is_at_middle.view(-1, 1), middle, mean).unsqueeze(-1)
 
 
 def with_extent(path: Tensor, extent: Tensor) -> Tensor:
@@ -33,7 +44,9 @@ def with_extent(path: Tensor, extent: Tensor) -> Tensor:
     return path * (extent / box.clamp(min=1e-6)).view(-1, 1, 1)
 
 
-def hand_shake(generator: Generator, extent: Tensor, frames: int, side: int) -> Tensor:
+def hand_shake(
+    generator: Generator, extent: Tensor, frames: int, side: int, is_at_middle: Tensor
+) -> Tensor:
     """Return the camera's motion as homographies (n, frames, 3, 3) about the image centre.
 
     Six degrees of freedom: two shifts (which also stand for pitch and yaw far from the lens
@@ -46,9 +59,10 @@ def hand_shake(generator: Generator, extent: Tensor, frames: int, side: int) -> 
         extent: (n,) longer side of the shift's box in pixels.
         frames: sub-frames in an exposure.
         side: size of the picture in pixels, which makes angles of pixels.
+        is_at_middle: (n,) bool, see :func:`smooth_paths`.
     """
     n = extent.shape[0]
-    path = smooth_paths(generator, n, 6, frames)
+    path = smooth_paths(generator, n, 6, frames, is_at_middle)
     shift = with_extent(path[:, :2], extent)
     spread = path[:, 2:].abs().amax(dim=-1, keepdim=True).clamp(min=1e-6)
     # Extents of the turning parts at the corners, relative to the shift.

@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from models import RestorationModel, create_model
+from models.growth import load_shallower
 from restore_cli.errors import UsageError, WeightsError
 from restore_cli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from restore_cli.training.config import TrainConfig, as_plain
@@ -183,10 +184,13 @@ def _draw_weights(network: nn.Module, std: float) -> None:
 
 def _copy_weights(path: Path, network: RestorationModel, config: TrainConfig) -> None:
     source, card = load_model(path)
-    if card.architecture != config.architecture or card.config != config.model_values():
+    try:
+        if card.architecture != config.architecture:
+            raise ValueError("another architecture")
+        load_shallower(network, source.state_dict())
+    except ValueError as error:
         raise UsageError(
             f"is a {card.architecture} {dict(card.config)}, the recipe has {config.architecture} "
             f"{config.model_values()}",
             path=path,
-        )
-    network.load_state_dict(source.state_dict())
+        ) from error

@@ -16,6 +16,10 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def neither(n):
+    return torch.zeros(n, dtype=torch.bool)
+
+
 def shifts(*moves):
     """Homographies (1, frames, 3, 3) that only shift."""
     homographies = torch.eye(3).repeat(len(moves), 1, 1)
@@ -26,18 +30,32 @@ def shifts(*moves):
 def test_same_seed_same_motion():
     extent = torch.tensor([5.0, 9.0])
     torch.testing.assert_close(
-        hand_shake(seeded(3), extent, 7, 64), hand_shake(seeded(3), extent, 7, 64), atol=0, rtol=0
+        hand_shake(seeded(3), extent, 7, 64, neither(2)),
+        hand_shake(seeded(3), extent, 7, 64, neither(2)),
+        atol=0,
+        rtol=0,
     )
     assert not torch.equal(
-        hand_shake(seeded(3), extent, 7, 64), hand_shake(seeded(4), extent, 7, 64)
+        hand_shake(seeded(3), extent, 7, 64, neither(2)),
+        hand_shake(seeded(4), extent, 7, 64, neither(2)),
     )
 
 
 def test_extent_is_the_longer_side_of_the_path():
-    path = with_extent(smooth_paths(seeded(), 4, 2, 15), torch.tensor([1.0, 5.0, 10.0, 25.0]))
+    path = smooth_paths(seeded(), 4, 2, 15, neither(4))
+    path = with_extent(path, torch.tensor([1.0, 5.0, 10.0, 25.0]))
     box = (path.amax(-1) - path.amin(-1)).amax(1)
     torch.testing.assert_close(box, torch.tensor([1.0, 5.0, 10.0, 25.0]))
     torch.testing.assert_close(path.mean(-1), torch.zeros(4, 2), atol=1e-5, rtol=0)
+
+
+def test_a_path_goes_through_the_place_of_the_sharp_photo_at_half_time():
+    at_middle = torch.tensor([True, False])
+    path = smooth_paths(seeded(), 2, 2, 15, at_middle)
+    assert path[0, :, 7].abs().max() == 0
+    assert path[1, :, 7].abs().max() > 0.01
+    homographies = hand_shake(seeded(), torch.tensor([9.0, 9.0]), 15, 64, at_middle)
+    torch.testing.assert_close(homographies[0, 7], torch.eye(3), atol=1e-6, rtol=0)
 
 
 def test_standing_still_cuts_the_centre():
@@ -55,7 +73,7 @@ def test_whole_pixel_shifts_average_shifted_copies():
 
 def test_motion_keeps_the_light():
     flat = torch.full((2, 3, 40, 40), 0.4)
-    homographies = hand_shake(seeded(), torch.tensor([3.0, 12.0]), 9, 24)
+    homographies = hand_shake(seeded(), torch.tensor([3.0, 12.0]), 9, 24, neither(2))
     torch.testing.assert_close(
         mean_of_frames(flat, homographies, 24), torch.full((2, 3, 24, 24), 0.4), atol=1e-5, rtol=0
     )

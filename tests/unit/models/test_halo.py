@@ -23,6 +23,7 @@ MIRNET = {"features": 8, "groups": 1, "blocks_per_group": 1}
     [
         ("mimo-unet", {"width": 4, "blocks": 1}),
         ("mimo-unet", {"width": 4, "blocks": 2}),
+        ("mimo-unet", {"width": 4, "blocks": [1, 2, 3]}),
         ("diffresnet", {"features": 2, "depth": 3}),
         ("formresnet", {"features": 2, "depth": 3, "stages": 3, "channels": 3}),
     ],

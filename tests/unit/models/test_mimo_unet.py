@@ -35,7 +35,7 @@ def test_gradient_reaches_every_parameter():
     assert without == []
 
 
-@pytest.mark.parametrize(("field", "value"), [("width", 12), ("blocks", 2)])
+@pytest.mark.parametrize(("field", "value"), [("width", 12), ("blocks", 2), ("blocks", [1, 1, 2])])
 def test_every_size_in_the_config_changes_the_network(field, value):
     count = [
         sum(p.numel() for p in create_model("mimo-unet", config).parameters())
@@ -58,7 +58,10 @@ def test_sizes_that_break_the_rule_fail(size):
         create_model("mimo-unet", NARROW)(torch.rand(1, 3, *size))
 
 
-@pytest.mark.parametrize("values", [{"width": 10}, {"width": 0}, {"blocks": 0}, {"dropout": 1.0}])
+@pytest.mark.parametrize(
+    "values",
+    [{"width": 10}, {"width": 0}, {"blocks": 0}, {"blocks": [1, 2]}, {"dropout": 1.0}],
+)
 def test_errors(values):
     with pytest.raises(ValueError, match=next(iter(values))):
         MIMOUNetConfig(**values)

@@ -1,7 +1,6 @@
 """Checkpoints in the published layouts, made from the parity fixtures and from narrow networks."""
 
 import hashlib
-import time
 
 import pytest
 import torch
@@ -17,8 +16,6 @@ from restore_cli.weights.keymaps.keymap import to_ours, to_published
 from restore_cli.weights.published import keymap_for
 from restore_cli.weights.recognise import system_of
 from tests.parity.filling import arrays, description, filled
-
-MAX_CPU_S = 5.0
 
 # Fixture → file name, wrapper, final output; and what must be recognised.
 PUBLISHED = {
@@ -81,11 +78,9 @@ def test_published_checkpoints(published, tmp_path):
     file, wrapper, final = PUBLISHED[fixture]
     name, task, config = RECOGNISED[fixture]
     path = write(tmp_path, file, wrapper, state)
-    started_s = time.process_time()  # others may be at work on this machine
     imported = import_checkpoint(path)
     target = tmp_path / "x.safetensors"
     card = save_model(target, imported.model, imported.card)
-    assert time.process_time() - started_s < MAX_CPU_S
     model, read = load_model(target)
     assert read == card
     assert (card.name, card.task) == (name, task)
