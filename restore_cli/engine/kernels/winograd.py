@@ -1,0 +1,188 @@
+"""Conv3x3: 3×3 convolutions of channels-last images on one CPU thread, by our own library.
+
+The library (`winograd.cpp`) is built on installation where a C++ compiler is found, and used where
+the processor has AVX2 and FMA. Ask `is_available` before anything else here; where it says no,
+`torch.nn.functional.conv2d` does the same, slower.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
+
+_PANEL: Final = 16  # output channels the library works on at a time
+_VECTOR: Final = 8  # channels it loads at a time
+_MOST_CHANNELS: Final = 1024  # ours have up to 256; more are untested
+
+# Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
+# winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
+_POINTS: Final = (
+    (1 / 4, 0.0, 0.0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0.0, 0.0, 1.0),
+)
+
+log = logging.getLogger(__name__)
+
+
+def is_available() -> bool:
+    """Whether the library is there, this processor runs it, and RESTORE_KERNELS is not "off"."""
+    return os.environ.get("RESTORE_KERNELS") != "off" and _library() is not None
+
+
+class Conv3x3:
+    """A 3×3 convolution with stride 1 and a zero padding of 1, for inference on the CPU.
+
+    Runs on the calling thread alone and without the interpreter's lock; several threads may call
+    one object at once. Agrees with the direct sum in float32 to about 1e-6 of the largest value.
+    """
+
+    @staticmethod
+    def takes(weight: Tensor) -> bool:
+        """Whether a convolution with this weight can be computed here, and faster than by PyTorch.
+
+        Args:
+            weight: any convolution's weight. Stride, padding, dilation and groups are for the
+                caller to check.
+        """
+        return (
+            weight.ndim == 4
+            and tuple(weight.shape[2:]) == (3, 3)
+            and weight.dtype == torch.float32
+            and weight.device.type == "cpu"
+            and all(0 < c <= _MOST_CHANNELS and c % _VECTOR == 0 for c in weight.shape[:2])
+        )
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Transform the weights; later changes to them are not seen.
+
+        Args:
+            weight: (out, in, 3, 3), one that `takes` accepts.
+            bias: (out,), or None for zeros.
+
+        Raises:
+            ValueError: a weight or bias that cannot be computed with.
+        """
+        if not self.takes(weight):
+            raise ValueError(
+                f"no kernel for a {weight.dtype} weight of shape {tuple(weight.shape)}"
+            )
+        self.channels_out, self.channels_in = weight.shape[:2]
+        if bias is not None and bias.shape != (self.channels_out,):
+            raise ValueError(f"bias has shape {tuple(bias.shape)} for {self.channels_out} channels")
+        self._weights = _at_points(weight.detach())
+        self._bias = None if bias is None else bias.detach().float().contiguous().clone()
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor, slope: float | None = None, add: Tensor | None = None) -> Tensor:
+        """Return ``act(conv(x) + bias) + add``.
+
+        Args:
+            x: (N, in, H, W), float32; copied if it is not channels-last.
+            slope: factor of negative values (0 is ReLU; any value works); None: no activation.
+            add: (N, out, H, W), float32, added last; None: nothing.
+
+        Returns:
+            (N, out, H, W), channels-last.
+
+        Raises:
+            ValueError: a shape, type or device that does not fit.
+            RuntimeError: the kernels are not available.
+        """
+        n, _, height, width = x.shape
+        shape = (n, self.channels_out, height, width)
+        source = _channels_last(x, (n, self.channels_in, height, width))
+        addend = None if add is None else _channels_last(add, shape)
+        out = torch.empty(shape, memory_format=torch.channels_last)
+        library = _library()
+        if library is None:
+            raise RuntimeError("the compiled kernels are not available")
+        library.restore_winograd_conv3x3(
+            source.data_ptr(),
+            self._weights.data_ptr(),
+            None if self._bias is None else self._bias.data_ptr(),
+            None if addend is None else addend.data_ptr(),
+            out.data_ptr(),
+            _scratch(library.restore_winograd_scratch(self.channels_in)).data_ptr(),
+            n,
+            height,
+            width,
+            self.channels_in,
+            self.channels_out,
+            slope is not None,
+            slope or 0.0,
+        )
+        return out
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """Return the library with its functions declared, or None where there is none to run."""
+    if not LIBRARY.exists():
+        return None
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+        supported = bool(library.restore_kernels_supported())
+        library.restore_winograd_scratch.argtypes = [ctypes.c_int64]
+        library.restore_winograd_scratch.restype = ctypes.c_int64
+        conv3x3 = library.restore_winograd_conv3x3
+    except (OSError, AttributeError) as error:  # of another system, or of another version of ours
+        log.warning("%s cannot be used: %s", LIBRARY.name, error)
+        return None
+    conv3x3.argtypes = [
+        *[ctypes.c_void_p] * 6,
+        *[ctypes.c_int64] * 5,
+        ctypes.c_int,
+        ctypes.c_float,
+    ]
+    conv3x3.restype = None
+    return library if supported else None
+
+
+def _at_points(weight: Tensor) -> Tensor:
+    """Return (panels, 36, in, 16): (out, in, 3, 3) at the 36 points, filled up with zeros."""
+    channels_out, channels_in = weight.shape[:2]
+    panels = -(-channels_out // _PANEL)
+    points = torch.tensor(_POINTS, dtype=torch.float64)
+    spectra = (points @ weight.double() @ points.T).reshape(channels_out, channels_in, -1)
+    filled = torch.zeros(panels * _PANEL, channels_in, spectra.shape[2])
+    filled[:channels_out] = spectra.float()
+    split = filled.reshape(panels, _PANEL, channels_in, -1)
+    return split.permute(0, 3, 2, 1).contiguous()
+
+
+def _channels_last(image: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+    if tuple(image.shape) != shape or image.dtype != torch.float32 or image.device.type != "cpu":
+        raise ValueError(
+            f"expected {shape}, float32, on the CPU; "
+            f"got {tuple(image.shape)}, {image.dtype}, on {image.device.type}"
+        )
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+class _Memory(threading.local):
+    """A buffer for each thread: one of its own for each call would cost more than a small image."""
+
+    buffer: Tensor | None = None
+
+
+_memory = _Memory()
+
+
+def _scratch(floats: int) -> Tensor:
+    if _memory.buffer is None or _memory.buffer.numel() < floats:
+        _memory.buffer = torch.empty(floats)
+    return _memory.buffer
