@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from restore_cli.errors import ImageError
 
@@ -25,9 +28,20 @@ _ADVICE = {
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write ``data`` so that readers see the old file or the new one, never a part.
 
-    A temporary file beside the target is written, flushed to the disk and renamed. It is
-    removed whatever goes wrong. A symbolic link keeps pointing to its target, which is
-    replaced; permissions are the old file's, or those a new file would get.
+    Raises:
+        ImageError: missing or unwritable folder, full disk, a folder in the way.
+    """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """Give a file to write and read, which becomes ``path`` when the block ends well.
+
+    It is a temporary file beside the target, flushed to the disk and renamed. It is removed
+    whatever goes wrong. A symbolic link keeps pointing to its target, which is replaced;
+    permissions are the old file's, or those a new file would get.
 
     Raises:
         ImageError: missing or unwritable folder, full disk, a folder in the way.
@@ -36,19 +50,22 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        _replace(target, data)
+        with _temporary(target) as file:
+            yield file
     except OSError as error:
         what, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), ""))
         raise ImageError(f"cannot write: {what}", path=path, hint=hint) from error
 
 
-def _replace(target: Path, data: bytes) -> None:
+@contextmanager
+def _temporary(target: Path) -> Iterator[BinaryIO]:
     mode = _mode(target)
     descriptor, name = tempfile.mkstemp(prefix=".restore-", suffix=".tmp", dir=target.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        os.close(descriptor)  # a file opened by name knows its name, as some writers want
+        with temporary.open("r+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(mode)

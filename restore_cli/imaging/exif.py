@@ -5,12 +5,14 @@ Source: TIFF 6.0, section 2 (directories) and Exif 2.32, section 4.6 (tags).
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 ByteOrder = Literal["<", ">"]
+Block = bytes | mmap.mmap  # a mapped file is a block, too
 
 ORIENTATION = 0x0112
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
@@ -47,7 +49,7 @@ class Directory:
     next: int
 
 
-def byte_order(block: bytes) -> ByteOrder:
+def byte_order(block: Block) -> ByteOrder:
     """Return "<" or ">".
 
     Raises:
@@ -60,7 +62,7 @@ def byte_order(block: bytes) -> ByteOrder:
     raise ExifError("no TIFF header")
 
 
-def read_directory(block: bytes, at: int) -> Directory:
+def read_directory(block: Block, at: int) -> Directory:
     """Parse the directory at offset ``at``; entries that point outside are left out.
 
     Raises:
@@ -84,7 +86,7 @@ def read_directory(block: bytes, at: int) -> Directory:
     return Directory(entries, at, next_at, following)
 
 
-def _read_entry(block: bytes, order: ByteOrder, at: int) -> Entry | None:
+def _read_entry(block: Block, order: ByteOrder, at: int) -> Entry | None:
     tag, kind, count = struct.unpack_from(order + "HHI", block, at)
     size = _TYPE_BYTES.get(kind, 0) * count
     start = at + 8
@@ -95,7 +97,7 @@ def _read_entry(block: bytes, order: ByteOrder, at: int) -> Entry | None:
     return Entry(tag, kind, count, block[start : start + size], start)
 
 
-def first_directory(block: bytes) -> Directory:
+def first_directory(block: Block) -> Directory:
     """Return IFD0.
 
     Raises:
@@ -107,7 +109,7 @@ def first_directory(block: bytes) -> Directory:
     return read_directory(block, struct.unpack_from(order + "I", block, 4)[0])
 
 
-def sub_directory(block: bytes, parent: Directory, tag: int) -> Directory | None:
+def sub_directory(block: Block, parent: Directory, tag: int) -> Directory | None:
     """Return the directory that ``tag`` of ``parent`` points to, or None."""
     offset = integer(block, parent, tag)
     if offset is None:
@@ -118,7 +120,7 @@ def sub_directory(block: bytes, parent: Directory, tag: int) -> Directory | None
         return None
 
 
-def directories(block: bytes) -> Iterator[Directory]:
+def directories(block: Block) -> Iterator[Directory]:
     """Yield IFD0 and its EXIF, GPS and interoperability directories (not the thumbnail's)."""
     main = first_directory(block)
     yield main
@@ -131,7 +133,7 @@ def directories(block: bytes) -> Iterator[Directory]:
                 yield interop
 
 
-def integer(block: bytes, directory: Directory, tag: int) -> int | None:
+def integer(block: Block, directory: Directory, tag: int) -> int | None:
     """Return a SHORT or LONG value, or None where the tag is absent or something else."""
     entry = directory.entries.get(tag)
     if entry is None or entry.type not in (SHORT, LONG, 13):
@@ -140,7 +142,7 @@ def integer(block: bytes, directory: Directory, tag: int) -> int | None:
     return int(struct.unpack_from(byte_order(block) + code, entry.value)[0])
 
 
-def rational(block: bytes, directory: Directory, tag: int) -> float | None:
+def rational(block: Block, directory: Directory, tag: int) -> float | None:
     """Return a RATIONAL value, or None where the tag is absent or divides by zero."""
     entry = directory.entries.get(tag)
     if entry is None or entry.type != RATIONAL:

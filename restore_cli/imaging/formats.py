@@ -140,11 +140,16 @@ def read_image(path: str | Path) -> Image:
     except OSError as error:
         raise ImageError(f"cannot read: {error.strerror or error}", path=path) from error
     image = decode_image(data, str(path))
-    suffix_format = SUFFIXES.get(file.suffix.lower(), image.format)
-    if FORMATS[suffix_format].decode is not FORMATS[image.format].decode:
-        title, named = FORMATS[image.format].title, FORMATS[suffix_format].title
-        image = image.with_notes(f"the name says {named}, the content is {title}")
-    return image
+    return image.with_notes(*misnamed(file, image.format))
+
+
+def misnamed(path: Path, format_name: str) -> Notes:
+    """Return a note if a file's suffix says that it is of another format."""
+    named = FORMATS[SUFFIXES.get(path.suffix.lower(), format_name)]
+    row = FORMATS[format_name]
+    if named.decode is row.decode:
+        return ()
+    return (f"the name says {named.title}, the content is {row.title}",)
 
 
 def decode_image(data: bytes, name: str = "<stdin>") -> Image:
@@ -217,23 +222,34 @@ def encode_with_notes(
         UsageError: a format, depth or quality that does not exist or does not fit.
         ImageError: the encoder refuses the picture.
     """
-    key = output_format(image, requested=format)
-    row = FORMATS[key]
+    row = FORMATS[output_format(image, requested=format)]
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"quality {quality} is not between 1 and 100")
+    image, depth, notes = fitted(image, row, bit_depth, strip_metadata=strip_metadata)
+    if row.encode is None:  # output_format has checked; this tells the type checker
+        raise UsageError(f"cannot write format {format!r}")
+    try:
+        data, more = row.encode(image, depth, quality)
+    except ImageError as error:
+        error.path = error.path or (name or None)
+        raise
+    return data, (*notes, *more)
+
+
+def fitted(
+    image: Image, row: Format, bit_depth: int | None, *, strip_metadata: bool
+) -> tuple[Image, Depth, Notes]:
+    """Return the image with what the format can hold of it, the depth to write, and notes.
+
+    Raises:
+        UsageError: the format does not hold so many bits.
+    """
     depth, notes = _depth(image, row, bit_depth)
     if image.alpha is not None and not row.alpha:
         image = replace(image, alpha=None)
         notes += (f"alpha dropped: {row.title} cannot hold it",)
     metadata, dropped = _metadata(image, row, strip_metadata)
-    if row.encode is None:  # output_format has checked; this tells the type checker
-        raise UsageError(f"cannot write format {format!r}")
-    try:
-        data, more = row.encode(replace(image, metadata=metadata), depth, quality)
-    except ImageError as error:
-        error.path = error.path or (name or None)
-        raise
-    return data, (*notes, *dropped, *more)
+    return replace(image, metadata=metadata), depth, (*notes, *dropped)
 
 
 def _depth(image: Image, row: Format, bit_depth: int | None) -> tuple[Depth, Notes]:

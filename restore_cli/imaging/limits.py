@@ -28,6 +28,29 @@ def max_pixels() -> int:
     return limit
 
 
+# Of the file's bytes per pixel: what less than this has unpacked to so many pixels is no photo.
+_LEAST_BYTES_PER_PIXEL = 0.01
+
+
+def check_streamed_size(width: int, height: int, stored_bytes: int) -> None:
+    """Pass sizes that may be decoded part by part, in memory that does not grow with them.
+
+    The limit holds only where the user has set it, or where so few bytes hold the pixels that
+    the file must be meant to waste time and disk.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        stored_bytes: what the pixels take in the file.
+
+    Raises:
+        ImageError: see ``check_size``.
+    """
+    is_hollow = stored_bytes < _LEAST_BYTES_PER_PIXEL * width * height
+    if VARIABLE in os.environ or is_hollow or 0 in (width, height):
+        check_size(width, height)
+
+
 def check_size(width: int, height: int) -> None:
     """Pass sizes that may be decoded; call it before any pixel is unpacked.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from restore_cli.imaging.image import Depth, Image, Metadata, Pixels
 from restore_cli.imaging.limits import check_size
 from restore_cli.imaging.metadata import sane_dpi
 from restore_cli.imaging.pixels import from_float, join_alpha, to_float
-from restore_cli.imaging.tiff_exif import add_exif, read_exif
+from restore_cli.imaging.tiff_exif import File, add_exif, read_exif
 
 # tifffile reports damage by logging; what matters to the user is raised here instead.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
@@ -37,6 +39,10 @@ _ASSOCIATED_ALPHA = 1
 _DNG_VERSION, _SUB_IFDS = 50706, 330
 _ICC_TAG, _XMP_TAG = 34675, 700
 
+_STRIP_BYTES = 1 << 20
+_BIG_BYTES = 3_500_000_000  # from here on BigTIFF; a classic one ends at 4 GiB
+NO_EXIF_IN_BIGTIFF = "EXIF dropped: not written into a BigTIFF"
+
 
 def decode(data: bytes) -> Image:
     """Return the first page, upright as its orientation tag says is left to the caller.
@@ -48,21 +54,35 @@ def decode(data: bytes) -> Image:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
-            _check(page, len(data))
-            samples = page.asarray()
-            pages = _full_pages(file)
-            metadata = _metadata(data, page)
-            return _image(page, samples, metadata, pages)
+            check_size(page.imagewidth, page.imagelength)
+            check_page(page, len(data))
+            samples = _channels_last(page, page.asarray())
+            metadata = page_metadata(data, page)
+            picture = as_picture(page, samples, metadata.icc)
+            notes = (*page_notes(file), *picture.notes)
+            return picture.image(metadata, notes, is_lossless=is_lossless(page))
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # a parser trips over damage in any way there is
-        reason = " ".join(str(error).split())[:120]
-        raise ImageError(f"damaged TIFF: {reason}", hint="copy it again from the source") from error
+        raise damaged(error) from error
 
 
-def _check(page: TiffPage, size: int) -> None:
-    """Refuse what would decode to something else than the picture."""
-    check_size(page.imagewidth, page.imagelength)
+def damaged(error: Exception) -> ImageError:
+    """Return what to raise for anything a TIFF parser tripped over."""
+    reason = " ".join(str(error).split())[:120]
+    return ImageError(f"damaged TIFF: {reason}", hint="copy it again from the source")
+
+
+def check_page(page: TiffPage, size: int) -> None:
+    """Refuse what would decode to something else than the picture.
+
+    Args:
+        page: to be decoded.
+        size: of the file in bytes.
+
+    Raises:
+        ImageError: raw sensor data, not a photograph, or truncated.
+    """
     if _DNG_VERSION in page.tags or page.photometric in (PHOTOMETRIC.CFA, 34892):
         raise ImageError(
             "raw sensor data (DNG, Bayer pattern) is not supported",
@@ -87,18 +107,35 @@ def _check(page: TiffPage, size: int) -> None:
         )
 
 
-def _full_pages(file: tifffile.TiffFile) -> int:
-    """Count pages that are pictures: no thumbnails, no masks."""
+def page_notes(file: tifffile.TiffFile) -> tuple[str, ...]:
+    """Say so if there are more pages that are pictures: no thumbnails, no masks."""
     count = 1
     for page in list(file.pages)[1:]:
         kind = getattr(page, "subfiletype", 0)
         count += not kind & 0b101
-    return count
+    return (f"page 1 of {count} used",) if count > 1 else ()
 
 
-def _metadata(data: bytes, page: TiffPage) -> Metadata:
+def page_metadata(data: File, page: TiffPage) -> Metadata:
+    """Return what the page says beside its pixels, as it says it.
+
+    Args:
+        data: the whole file.
+        page: of that file.
+    """
     icc, xmp = (_tag_bytes(page, tag) for tag in (_ICC_TAG, _XMP_TAG))
     return Metadata(read_exif(data, page), icc, xmp, _dpi(page))
+
+
+def is_lossless(page: TiffPage) -> bool:
+    """Tell whether the page's compression lost nothing."""
+    return int(page.compression) not in _YCBCR_AS_RGB
+
+
+def has_associated_alpha(page: TiffPage) -> bool:
+    """Tell whether the page's colour is stored multiplied by its alpha."""
+    extra = page.extrasamples
+    return bool(extra) and int(extra[0]) == _ASSOCIATED_ALPHA
 
 
 def _tag_bytes(page: TiffPage, tag: int) -> bytes | None:
@@ -115,30 +152,47 @@ def _dpi(page: TiffPage) -> tuple[float, float] | None:
     return sane_dpi(x, y, 2.54 if unit == 3 else 1.0)
 
 
-def _image(page: TiffPage, samples: NDArray[Any], metadata: Metadata, pages: int) -> Image:
-    samples = _channels_last(page, samples)
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """What stored samples mean."""
+
+    pixels: Pixels  # (h, w, 1 or 3), as in ``Image``
+    alpha: Pixels | None
+    depth: Depth
+    notes: tuple[str, ...]
+    keeps_icc: bool  # whether the colour profile still describes the pixels
+
+    def image(self, metadata: Metadata, notes: tuple[str, ...], *, is_lossless: bool) -> Image:
+        """Return it as an image."""
+        if not self.keeps_icc:
+            metadata = replace(metadata, icc=None)
+        return Image(
+            self.pixels, self.alpha, self.depth, metadata, "tiff", notes, lossless=is_lossless
+        )
+
+
+def as_picture(page: TiffPage, samples: NDArray[Any], icc: bytes | None) -> Picture:
+    """Return what a page's samples, or any window of them, mean.
+
+    Args:
+        page: says how they are to be understood.
+        samples: (h, w, S) as stored.
+        icc: the page's colour profile.
+
+    Raises:
+        ImageError: samples of a type that is not supported.
+    """
     colours = _COLOURS[page.photometric]
     stored, extra = samples[:, :, :colours], samples[:, :, colours:]
-    notes: tuple[str, ...] = (f"page 1 of {pages} used",) if pages > 1 else ()
-    if extra.shape[2] > 1:
-        notes += (f"{extra.shape[2] - 1} extra channels dropped",)
-    pixels, depth, note, keeps_icc = _colour(page, stored, metadata.icc)
+    dropped = extra.shape[2] - 1
+    notes: tuple[str, ...] = (f"{dropped} extra channels dropped",) if dropped > 0 else ()
+    pixels, depth, note, keeps_icc = _colour(page, stored, icc)
     alpha = None
     if extra.shape[2]:
         alpha = np.clip(np.nan_to_num(_scaled(page, extra[:, :, :1])[0]), 0, 1)
-        if page.extrasamples and int(page.extrasamples[0]) == _ASSOCIATED_ALPHA:
+        if has_associated_alpha(page):
             pixels = np.divide(pixels, alpha, out=np.zeros_like(pixels), where=alpha > 0)
-    if not keeps_icc:
-        metadata = Metadata(metadata.exif, None, metadata.xmp, metadata.dpi)
-    return Image(
-        np.ascontiguousarray(pixels),
-        alpha,
-        depth,
-        metadata,
-        "tiff",
-        (*notes, *note),
-        lossless=int(page.compression) not in _YCBCR_AS_RGB,
-    )
+    return Picture(np.ascontiguousarray(pixels), alpha, depth, (*notes, *note), keeps_icc)
 
 
 def _channels_last(page: TiffPage, samples: NDArray[Any]) -> NDArray[Any]:
@@ -210,36 +264,77 @@ def _lab(page: TiffPage, stored: NDArray[Any]) -> tuple[Pixels, Depth]:
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
     """Return a deflated TIFF, BigTIFF from 3.5 GB; ``quality`` has no meaning here."""
-    samples = from_float(join_alpha(image.pixels, image.alpha), depth)
-    if samples.shape[2] == 1:
-        samples = samples[:, :, 0]
-    metadata = image.metadata
-    extra: list[tuple[int, int, int, Any, bool]] = []
-    if metadata.xmp is not None:
-        extra.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
+    samples = to_samples(image.pixels, image.alpha, depth)
     buffer = io.BytesIO()
-    is_big = samples.nbytes > 3_500_000_000
-    tifffile.imwrite(
-        buffer,
-        samples,
-        bigtiff=is_big,
-        byteorder="<",
-        photometric="minisblack" if image.is_grey else "rgb",
-        planarconfig=None if samples.ndim == 2 else "contig",
-        extrasamples=None if image.alpha is None else ["unassalpha"],
-        compression="adobe_deflate",
-        predictor=3 if depth == "float32" else 2,
-        rowsperstrip=max(1, (1 << 20) // max(1, samples[0].nbytes)),
-        iccprofile=metadata.icc,
-        resolution=metadata.dpi,
-        resolutionunit=None if metadata.dpi is None else "INCH",
-        metadata=None,
-        software=False,
-        extratags=extra,
-    )
+    layout = Layout.of(image, depth)
+    tifffile.imwrite(buffer, samples, **layout.container, **layout.page_options(image))
     data = buffer.getvalue()
-    if metadata.exif is None:
+    if image.metadata.exif is None:
         return data, ()
-    if is_big:
-        return data, ("EXIF dropped: not written into a BigTIFF",)
-    return add_exif(data, metadata.exif)
+    if layout.is_big:
+        return data, (NO_EXIF_IN_BIGTIFF,)
+    return add_exif(data, image.metadata.exif)
+
+
+def to_samples(pixels: Pixels, alpha: Pixels | None, depth: Depth) -> NDArray[Any]:
+    """Return what is stored for pixels: (h, w), or (h, w, S) with alpha last."""
+    samples = from_float(join_alpha(pixels, alpha), depth)
+    return samples[:, :, 0] if samples.shape[2] == 1 else samples
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How we store an image's samples."""
+
+    shape: tuple[int, ...]  # (H, W), or (H, W, S)
+    depth: Depth
+
+    @staticmethod
+    def of(image: Image, depth: Depth) -> Layout:
+        """Return the layout of an image written in some depth."""
+        samples = image.pixels.shape[2] + (image.alpha is not None)
+        size = (image.height, image.width)
+        return Layout(size if samples == 1 else (*size, samples), depth)
+
+    @property
+    def row_bytes(self) -> int:
+        return math.prod(self.shape[1:]) * np.dtype(self.depth).itemsize
+
+    @property
+    def is_big(self) -> bool:
+        return self.shape[0] * self.row_bytes > _BIG_BYTES
+
+    @property
+    def rows_per_strip(self) -> int:
+        return min(self.shape[0], max(1, _STRIP_BYTES // self.row_bytes))
+
+    @property
+    def predictor(self) -> int:
+        """Return the tag's value: differences of integers, or of a float's bytes."""
+        return 3 if self.depth == "float32" else 2
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """Return the options of ``tifffile.TiffWriter``; Any: one type for each."""
+        return {"bigtiff": self.is_big, "byteorder": "<"}
+
+    def page_options(self, image: Image) -> dict[str, Any]:
+        """Return the options of ``tifffile.TiffWriter.write``; Any: one type for each."""
+        metadata = image.metadata
+        extra: list[tuple[int, int, int, Any, bool]] = []
+        if metadata.xmp is not None:
+            extra.append((_XMP_TAG, 1, len(metadata.xmp), metadata.xmp, True))
+        return {
+            "photometric": "minisblack" if image.is_grey else "rgb",
+            "planarconfig": None if len(self.shape) == 2 else "contig",
+            "extrasamples": None if image.alpha is None else ["unassalpha"],
+            "compression": "adobe_deflate",
+            "predictor": self.predictor,
+            "rowsperstrip": self.rows_per_strip,
+            "iccprofile": metadata.icc,
+            "resolution": metadata.dpi,
+            "resolutionunit": None if metadata.dpi is None else "INCH",
+            "metadata": None,
+            "software": False,
+            "extratags": extra,
+        }

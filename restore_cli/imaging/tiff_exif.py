@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 
 from tifffile import TiffPage
 
 from restore_cli.imaging import exif as exif_block
 from restore_cli.imaging.exif import EXIF_IFD, GPS_IFD, INTEROP_IFD, LONG, Directory, ExifError
+from restore_cli.imaging.metadata import BROKEN_EXIF
 
 Tags = list[tuple[int, int, int, bytes]]
+File = bytes | mmap.mmap  # a whole file, in memory or mapped
 
 # Tags of IFD0 that describe the picture and not how its pixels are stored.
 _DESCRIPTIVE = (
@@ -28,7 +31,7 @@ _UPRIGHT = [(exif_block.ORIENTATION, 3, 1, b"\1\0")]
 _POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 
 
-def read_exif(data: bytes, page: TiffPage) -> bytes | None:
+def read_exif(data: File, page: TiffPage) -> bytes | None:
     """Return an EXIF block made of the page's descriptive, EXIF and GPS tags.
 
     BigTIFF has wider directories that our reader does not know; of those only the
@@ -51,7 +54,7 @@ def read_exif(data: bytes, page: TiffPage) -> bytes | None:
     return exif_block.pack_block(descriptive, exif, gps)
 
 
-def _tags(data: bytes, directory: Directory, wanted: tuple[int, ...] | None = None) -> Tags:
+def _tags(data: File, directory: Directory, wanted: tuple[int, ...] | None = None) -> Tags:
     """Return the directory's tags in little-endian form, without pointers to others."""
     order = exif_block.byte_order(data)
     return [
@@ -64,15 +67,28 @@ def _tags(data: bytes, directory: Directory, wanted: tuple[int, ...] | None = No
 
 
 def add_exif(data: bytes, exif: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return a little-endian classic TIFF with the tags of an EXIF block, and notes.
+    """Return a little-endian classic TIFF with the tags of an EXIF block, and notes."""
+    tail, at = exif_tail(data, exif)
+    if not tail:
+        return data, (BROKEN_EXIF,)
+    head = data[:4] + struct.pack("<I", at) + data[8:]
+    return head.ljust(at, b"\0") + tail, ()
 
-    The first directory is written again at the end of the file, with the descriptive tags
-    and pointers to the EXIF and GPS directories behind it.
+
+def exif_tail(data: File, exif: bytes) -> tuple[bytes, int]:
+    """Return what to append to a little-endian classic TIFF to give it the tags of an EXIF block.
+
+    The first directory is written again, with the descriptive tags and pointers to the EXIF and
+    GPS directories behind it.
+
+    Returns:
+        The bytes, none where the block is damaged, and where they begin: at the next even offset
+        behind ``data``. The file's header has to point there.
     """
     try:
         source = exif_block.first_directory(exif)
     except ExifError:
-        return data, ("damaged EXIF dropped",)
+        return b"", 0
     page = exif_block.first_directory(data)
     subs = [exif_block.sub_directory(exif, source, tag) for tag in (EXIF_IFD, GPS_IFD)]
     contents = [
@@ -90,6 +106,4 @@ def add_exif(data: bytes, exif: bytes) -> tuple[bytes, tuple[str, ...]]:
         if tags:
             placed.append((tag, LONG, 1, struct.pack("<I", end + len(rest))))
             rest += exif_block.pack_directory(tags, end + len(rest))
-    directory = exif_block.pack_directory(main + placed, at)
-    head = data[:4] + struct.pack("<I", at) + data[8:]
-    return head.ljust(at, b"\0") + directory + rest, ()
+    return exif_block.pack_directory(main + placed, at) + rest, at
