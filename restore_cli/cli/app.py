@@ -14,6 +14,7 @@ import typer
 
 from restore_cli import __version__
 from restore_cli.cli import options, settings
+from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
 from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
 from restore_cli.cli.doctor import doctor
@@ -60,6 +61,7 @@ def restore(
 for row in COMMANDS:
     app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
 app.command(epilog=TRAIN_EXAMPLES)(train)
+app.command(epilog=BENCH_EXAMPLES)(bench)
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)

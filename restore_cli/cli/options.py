@@ -26,6 +26,8 @@ MIN_TILE = 64  # as in engine/restorer.py, which would load torch
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 
+_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})", re.IGNORECASE)
+
 
 def auto_or_number(text: str) -> str:
     """Accept ``auto`` or a whole number from 0."""
@@ -44,6 +46,21 @@ def tile_side(text: str) -> str:
 def number_or_auto(text: str) -> int | Literal["auto"]:
     """Return what an accepted ``auto|N`` means."""
     return "auto" if text == "auto" else int(text)
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Return width and height of ``WxH``."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no size such as 1280x720")
+    return int(match[1]), int(match[2])
+
+
+def picture_sizes(texts: list[str] | None) -> list[str] | None:
+    """Accept what :func:`picture_size` understands."""
+    for text in texts or ():
+        picture_size(text)
+    return texts
 
 
 def known_device(text: str) -> str:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from restore_cli.cli import app as module
+
+
+@pytest.fixture
+def arguments(narrow_model_file):
+    return ["bench", "-m", str(narrow_model_file), "--size", "40x24", "--repeats", "2"]
+
+
+def test_the_table(arguments, capsys):
+    assert module.run([*arguments, "--no-memory", "--precision", "fp32"]) == 0
+    out, err = capsys.readouterr()
+    head, plain, restore = (line.split("\t") for line in out.splitlines())
+    assert head[:3] == ["model", "size", "variant"]
+    assert plain[:3] == ["narrow", "40x24", "plain (fp32, eager)"]
+    assert plain[5] == "1.00x"
+    assert restore[2].startswith("restore (fp32")
+    assert restore[7].endswith(" %")
+    assert restore[9] == "equal" or float(restore[9].removesuffix(" dB")) > 100
+    assert "narrow 40x24: round 2 of 2" in err
+    assert "ceiling in fp32: 3x3 convolution" in err
+
+
+def test_json_and_quiet(arguments, capsys):
+    assert module.run([*arguments, "--no-memory", "--json", "-q", "--size", "16X16"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    report = json.loads(out)
+    assert report["repeats"] == 2
+    assert [(run["width"], run["height"]) for run in report["runs"]] == [(40, 24), (16, 16)]
+    assert [variant["name"] for variant in report["runs"][0]["variants"]] == ["plain", "restore"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "line"),
+    [
+        (["--size", "40"], 2, "'40' is no size such as 1280x720"),
+        (["--size", "0x40"], 2, "'0x40' is no size"),
+        (["--repeats", "0"], 2, "Invalid value for '--repeats'"),
+        (["-m", "nope"], 4, "no model is called 'nope'"),
+        (["--against", "gone.onnx"], 2, "pip install 'restore-cli[onnx]'"),
+    ],
+)
+def test_errors(arguments, monkeypatch, capsys, extra, code, line):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert module.run([*arguments, *extra, "--no-memory"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert line in err
+    assert err.splitlines()[-1].startswith("error: ")
