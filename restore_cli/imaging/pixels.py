@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from restore_cli.imaging.image import Depth, Pixels
 
+# How far, in pixels, colour is carried into holes. More than networks look, and it lets parts of an
+# image with so much around them be filled as the whole would be.
+FILL_REACH = 128
+
 MAXIMA: dict[Depth, int] = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
@@ -61,7 +65,8 @@ def fill_transparent(pixels: Pixels, alpha: Pixels) -> Pixels:
     """Return pixels whose fully transparent places carry the nearest visible colour.
 
     What lies under alpha 0 is arbitrary (often black) and a network would smear it into
-    the visible edge. Visible pixels stay untouched.
+    the visible edge. Visible pixels stay untouched; those further than ``FILL_REACH`` from any
+    become 0.
 
     Args:
         pixels: (H, W, C).
@@ -77,8 +82,9 @@ def finite_pixels(pixels: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
         pixels: (H, W, C).
 
     Returns:
-        The pixels, each hole filled with the nearest finite pixel (0 if there is none), and
-        an (H, W) mask that is True in the holes. Without holes, the same array.
+        The pixels, each hole filled with the nearest finite pixel (0 if there is none within
+        ``FILL_REACH``), and an (H, W) mask that is True in the holes. Without holes, the same
+        array.
     """
     valid: NDArray[np.bool_] = np.asarray(np.isfinite(pixels).all(axis=2))
     return _fill_from_nearest(pixels, valid), ~valid
@@ -87,15 +93,16 @@ def finite_pixels(pixels: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
 def _fill_from_nearest(pixels: Pixels, valid: NDArray[np.bool_]) -> Pixels:
     if valid.all():
         return pixels
+    filled = pixels.copy()
+    filled[~valid] = 0
     if not valid.any():
-        return np.zeros_like(pixels)
-    _, labels = cv2.distanceTransformWithLabels(
+        return filled
+    distances, labels = cv2.distanceTransformWithLabels(
         (~valid).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     source = np.zeros(int(labels.max()) + 1, np.int64)
     source[labels[valid]] = np.flatnonzero(valid)
-    filled = pixels.copy()
-    holes = ~valid
+    near = ~valid & (distances <= FILL_REACH)
     flat = pixels.reshape(-1, pixels.shape[2])
-    filled[holes] = flat[source[labels[holes]]]
+    filled[near] = flat[source[labels[near]]]
     return filled
