@@ -56,8 +56,8 @@ class MIMOUNet(RestorationModel):
 
     def __init__(self, config: MIMOUNetConfig = MIMO_UNET) -> None:
         super().__init__()
-        full, half, quarter = config.width, config.width * 2, config.width * 4
-        levels = list(zip((full, half, quarter), config.blocks_per_level, strict=True))
+        widths = full, half, quarter = config.width, config.width * 2, config.width * 4
+        levels = list(zip(widths, config.blocks_per_level, strict=True))
 
         self.head = ConvReLU(3, full, 3)
         self.downs = nn.ModuleList([ConvReLU(full, half, 3, 2), ConvReLU(half, quarter, 3, 2)])
@@ -66,10 +66,7 @@ class MIMOUNet(RestorationModel):
         self.encoders = nn.ModuleList(
             _residual_blocks(channels, count) for channels, count in levels
         )
-        everything = full + half + quarter
-        self.fusions = nn.ModuleList(
-            [FeatureFusion(everything, full), FeatureFusion(everything, half)]
-        )
+        self.fusions = nn.ModuleList(FeatureFusion(widths, level) for level in (0, 1))
         self.drop = nn.Dropout2d(config.dropout)
 
         # Decoder lists run from fine to coarse, like everything above.
@@ -78,14 +75,11 @@ class MIMOUNet(RestorationModel):
         )
         self.ups = nn.ModuleList([UpConvReLU(half, full), UpConvReLU(quarter, half)])
         self.merges = nn.ModuleList([ConvReLU(half, full, 1), ConvReLU(quarter, half, 1)])
-        self.tails = nn.ModuleList(
-            nn.Conv2d(channels, 3, 3, padding=1) for channels in (full, half, quarter)
-        )
+        self.tails = nn.ModuleList(nn.Conv2d(channels, 3, 3, padding=1) for channels in widths)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         # Nearest-neighbour halving keeps the top-left pixel of each 2×2, as the authors' code does.
-        x_half = F.interpolate(x, scale_factor=0.5)
-        x_quarter = F.interpolate(x_half, scale_factor=0.5)
+        x_half, x_quarter = _smaller(x, 1), _smaller(x, 2)
 
         full = self.encoders[0](self.head(x))
         half = self.attention[0](self.downs[0](full), self.shallow[0](x_half))
@@ -93,7 +87,7 @@ class MIMOUNet(RestorationModel):
         quarter = self.attention[1](self.downs[1](half), self.shallow[1](x_quarter))
         quarter = self.encoders[2](quarter)
 
-        skip_full, skip_half = self._fuse(full, half, quarter)
+        skip_full, skip_half = (self.drop(fuse([full, half, quarter])) for fuse in self.fusions)
 
         deep = self.decoders[2](quarter)
         out_quarter = self.tails[2](deep) + x_quarter
@@ -104,17 +98,6 @@ class MIMOUNet(RestorationModel):
 
     def output_layers(self) -> tuple[nn.Module, ...]:
         return tuple(self.tails)
-
-    def _fuse(self, full: Tensor, half: Tensor, quarter: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the skip features at full and half size, each drawn from all three scales."""
-        quarter_at_half = F.interpolate(quarter, scale_factor=2)
-        at_full = [
-            full,
-            F.interpolate(half, scale_factor=2),
-            F.interpolate(quarter_at_half, scale_factor=2),
-        ]
-        at_half = [F.interpolate(full, scale_factor=0.5), half, quarter_at_half]
-        return self.drop(self.fusions[0](at_full)), self.drop(self.fusions[1](at_half))
 
 
 class ShallowFeatures(nn.Module):
@@ -148,16 +131,46 @@ class FeatureAttention(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """Asymmetric feature fusion (AFF): features of all scales, brought to one size, become one."""
+    """Asymmetric feature fusion (AFF): features of all scales, brought to one size, become one.
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    Published as a 1×1 convolution of everything side by side at that size. Written out, that is a
+    sum over the scales, and each term is the same before enlarging, which is less work.
+    """
+
+    def __init__(self, widths: Sequence[int], level: int) -> None:
+        """Fuse at the size of one level.
+
+        Args:
+            widths: channels of the scales, from fine to coarse, each half the size of the last.
+            level: the scale whose size and channels the result has.
+        """
         super().__init__()
-        self.reduce = ConvReLU(channels_in, channels_out, 1)
-        self.conv = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        self._widths = list(widths)
+        self._level = level
+        self.reduce = ConvReLU(sum(widths), widths[level], 1)
+        self.conv = nn.Conv2d(widths[level], widths[level], 3, padding=1)
 
-    def forward(self, scales: list[Tensor]) -> Tensor:
-        fused: Tensor = self.conv(self.reduce(torch.cat(scales, dim=1)))
+    def forward(self, scales: Sequence[Tensor]) -> Tensor:
+        reduce: nn.Module = self.reduce[0]
+        weights = torch.split(reduce.get_parameter("weight"), self._widths, dim=1)
+        bias = reduce.get_parameter("bias")
+        total = F.conv2d(scales[self._level], weights[self._level], bias)
+        for i, (features, weight) in enumerate(zip(scales, weights, strict=True)):
+            if i < self._level:
+                total = total + F.conv2d(_smaller(features, self._level - i), weight)
+            elif i > self._level:
+                total = total + _larger(F.conv2d(features, weight), i - self._level)
+        fused: Tensor = self.conv(F.relu(total))
         return fused
+
+
+def _smaller(x: Tensor, halvings: int) -> Tensor:
+    """Return every second, fourth … pixel, counted from the top left."""
+    return x[..., :: 2**halvings, :: 2**halvings]
+
+
+def _larger(x: Tensor, doublings: int) -> Tensor:
+    return F.interpolate(x, scale_factor=2**doublings)
 
 
 def _residual_blocks(channels: int, count: int) -> nn.Sequential:

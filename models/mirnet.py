@@ -16,6 +16,7 @@ from models.base import RestorationModel
 from models.blocks.attention import (
     ChannelAttention,
     SelectiveFusion,
+    SharesActivation,
     SpatialAttention,
     window_at,
 )
@@ -141,7 +142,7 @@ class MultiScaleBlock(nn.Module):
         return resized
 
 
-class DualAttentionUnit(nn.Module):
+class DualAttentionUnit(SharesActivation):
     """Two convolutions, attention to places and to channels side by side, plus the input (DAU)."""
 
     def __init__(self, channels: int, activation: nn.PReLU, share: tuple[float, float]) -> None:
@@ -151,11 +152,10 @@ class DualAttentionUnit(nn.Module):
         self.spatial = SpatialAttention()
         self.channel = ChannelAttention(channels, _REDUCTION, share)
         self.merge = plain_conv(2 * channels, channels, 1)
-        # In a tuple, so that it is not registered here: it is the network's own, and listed there.
-        self._activation = (activation,)
+        self.share_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.conv2(self._activation[0](self.conv1(x)))
+        features = self.features(x)
         both = torch.cat([self.spatial(features), self.channel(features)], dim=1)
         residual: Tensor = self.merge(both)
         return x + residual

@@ -254,11 +254,20 @@ def _at_level(share: tuple[float, float], level: int) -> tuple[float, float]:
 
 def _part(x: Tensor, dim: int) -> Tensor:
     """Return both halves along ``dim``, one after the other in the batch."""
-    return torch.cat(x.chunk(2, dim))
+    return torch.cat(_halves(x, dim))
 
 
 def _join(x: Tensor, dim: int) -> Tensor:
-    return torch.cat(x.chunk(2), dim)
+    return torch.cat(_halves(x, 0), dim)
+
+
+def _halves(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Return both halves along ``dim``, as views.
+
+    Not by ``chunk``, of which torch's ONNX exporter cannot say how many there are at a free size.
+    """
+    half = x.shape[dim] // 2
+    return x.narrow(dim, 0, half), x.narrow(dim, half, half)
 
 
 def _keep(x: Tensor, dim: int) -> Tensor:

@@ -95,11 +95,38 @@ class ChannelAttention(nn.Module):
         self.excite = plain_conv(channels // reduction, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(self.excite(self.relu(self.squeeze(self.mean(x)))))
-        return x * gate
+        return x * self.gate(x)
+
+    def gate(self, x: Tensor) -> Tensor:
+        """Return the numbers in (0, 1), (N, C, 1, 1) or for local means (N, C, H, W)."""
+        return torch.sigmoid(self.excite(self.relu(self.squeeze(self.mean(x)))))
 
 
-class ChannelAttentionBlock(nn.Module):
+class SharesActivation(nn.Module):
+    """A block between whose convolutions stands an activation that belongs to the network.
+
+    It is kept in a tuple, so that it is not registered here: it is listed in the network.
+    """
+
+    conv1: nn.Module
+    conv2: nn.Module
+
+    def share_activation(self, activation: nn.Module) -> None:
+        """Use this activation."""
+        self._activation = (activation,)
+
+    @property
+    def activation(self) -> nn.Module:
+        """What stands between the convolutions."""
+        return self._activation[0]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return convolution, activation and convolution of ``x``, of the same shape."""
+        convolved: Tensor = self.conv2(self.activation(self.conv1(x)))
+        return convolved
+
+
+class ChannelAttentionBlock(SharesActivation):
     """3×3 convolution, PReLU, 3×3 convolution, channel attention, plus the input (MPRNet's CAB)."""
 
     def __init__(
@@ -113,12 +140,11 @@ class ChannelAttentionBlock(nn.Module):
         self.conv1 = plain_conv(channels, channels, 3)
         self.conv2 = plain_conv(channels, channels, 3)
         self.attention = ChannelAttention(channels, reduction, share)
-        # In a tuple, so that it is not registered here: it is the network's own, and listed there.
-        self._activation = (activation,)
+        self.share_activation(activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.attention(self.conv2(self._activation[0](self.conv1(x))))
-        return x + residual
+        features = self.features(x)
+        return torch.addcmul(x, features, self.attention.gate(features))
 
 
 class SpatialAttention(nn.Module):

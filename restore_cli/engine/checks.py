@@ -38,27 +38,48 @@ def finite_or_again(restored: Tensor, again_in_fp32: Callable[[], Tensor]) -> Te
     return restored
 
 
-def check_colour(before: Pixels, after: Pixels, task: str) -> None:
-    """Pass a result whose channels have kept their mean.
+class ColourCheck:
+    """Passes a result whose channels have kept their mean; it is shown rows as they come."""
 
-    Args:
-        before: (H, W, C), what was given to the network.
-        after: (H, W, C), what came back.
-        task: "enhance" may change brightness; no other may.
+    def __init__(self, task: str) -> None:
+        """Start with no rows.
 
-    Raises:
-        ResultError: the mean of a channel moved by more than ``MAX_MEAN_SHIFT``, or for values
-            above 1 by more than that share of their mean.
-    """
-    if task in _SHIFTING_TASKS or before.shape[0] * before.shape[1] < _MIN_PIXELS:
-        return
-    mean = before.mean((0, 1), dtype=np.float64)
-    shift = np.abs(after.mean((0, 1), dtype=np.float64) - mean) / np.maximum(1.0, np.abs(mean))
-    if shift.max() > MAX_MEAN_SHIFT:
-        raise ResultError(
-            f"the mean colour is off by {100 * shift.max():.0f} % of the range",
-            hint="try --precision fp32 or another model",
-        )
+        Args:
+            task: "enhance" may change brightness; no other may.
+        """
+        self._is_off = task in _SHIFTING_TASKS
+        self._pixels = 0
+        self._before = self._after = np.zeros(1)
+
+    def add(self, before: Pixels, after: Pixels) -> None:
+        """Take in some rows.
+
+        Args:
+            before: (h, W, C), what was given to the network.
+            after: (h, W, C), what came back.
+        """
+        if self._is_off:
+            return
+        self._pixels += before.shape[0] * before.shape[1]
+        self._before = self._before + before.sum((0, 1), dtype=np.float64)
+        self._after = self._after + after.sum((0, 1), dtype=np.float64)
+
+    def finish(self) -> None:
+        """Judge all rows together.
+
+        Raises:
+            ResultError: the mean of a channel moved by more than ``MAX_MEAN_SHIFT``, or for values
+                above 1 by more than that share of their mean.
+        """
+        if self._is_off or self._pixels < _MIN_PIXELS:
+            return
+        before, after = self._before / self._pixels, self._after / self._pixels
+        shift = np.abs(after - before) / np.maximum(1.0, np.abs(before))
+        if shift.max() > MAX_MEAN_SHIFT:
+            raise ResultError(
+                f"the mean colour is off by {100 * shift.max():.0f} % of the range",
+                hint="try --precision fp32 or another model",
+            )
 
 
 def agrees(half: Tensor, full: Tensor) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +18,15 @@ from models import ARCHITECTURES, RestorationModel
 from models.pooling import set_pooling
 from models.registry import make_config
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
-from restore_cli.engine.checks import agrees, check_colour, finite_or_again
-from restore_cli.engine.device import Precision, autocast, choose_device, choose_precision
+from restore_cli.engine.checks import ColourCheck, agrees
+from restore_cli.engine.device import (
+    DTYPES,
+    Precision,
+    autocast,
+    choose_device,
+    choose_precision,
+)
+from restore_cli.engine.fused.network import fused
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
     SMALLEST_TILE,
@@ -27,7 +36,10 @@ from restore_cli.engine.memory import (
     with_smaller_tiles,
 )
 from restore_cli.engine.padding import crop_like, pad_to_multiple
-from restore_cli.engine.tiling import Progress, restore_tiled
+from restore_cli.engine.runners import BatchRunner, CoreRunner, Runner
+from restore_cli.engine.streaming import ArraySource, PixelSource
+from restore_cli.engine.tile_size import best_tile
+from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
 from restore_cli.engine.tta import over_eight_views
 from restore_cli.errors import UsageError
 from restore_cli.weights.card import ModelCard
@@ -39,13 +51,20 @@ Pooling = Literal["auto", "local", "global"]
 
 _FADE = 16
 _MIN_TILE = 64  # context, fade and two steps of the coarsest size rule fit in
+# Tiles begin at multiples of this: at a quarter of the size, those are where the kernels, which
+# work on 4×4 pixels, begin in the whole image, and rounding is the same.
+_ALIGN = 16
+# Context where nothing is measured: seeded networks of full width then differ from the whole image
+# by less than one step of 8 bits.
+_USUAL_CONTEXT = 96
 _TRIAL_SIDE = 256  # of the crop on which bf16 is compared with fp32
+_BATCH = 4  # tiles in a batch on an accelerator; not measured
 
 log = logging.getLogger(__name__)
 
 
 class Restorer:
-    """Restores one array at a time; the same object serves files, folders, videos and training.
+    """Restores one image at a time; the same object serves files, folders, videos and training.
 
     Values are taken as they are: intensities in [0, 1] as the networks were trained on. Brighter
     ones pass, but no network has seen them; scale an image with highlights above 1 down before and
@@ -57,6 +76,8 @@ class Restorer:
         device: where it runs.
         precision: of its convolutions; with ``precision="auto"`` on a CPU with bf16 the first
             image may turn this to fp32, if the two differ visibly.
+        bytes_per_pixel: of a tile, that the network needs at its peak.
+        max_memory_bytes: for the network's work on the images to come; None is what is free.
     """
 
     def __init__(
@@ -77,14 +98,15 @@ class Restorer:
 
         Args:
             model: a name, a weights file, or a network with its card; None is the default for
-                deblurring. A network given is moved to ``device`` (``auto``: it stays where it is)
-                and otherwise left alone, its training mode too.
+                deblurring. A network given is copied as it is now, and left alone; ``auto`` is
+                then the device that it is on.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             precision: ``auto`` is the fastest that keeps the result.
             tile: longest side of a tile in pixels, context included; 0 is the whole image. When
                 memory runs out, smaller ones are tried, whatever this says.
-            overlap: context on each side of a tile in pixels. ``auto`` is what makes tiles equal
-                the whole image, or a quarter of the tile if that is less.
+            overlap: context on each side of a tile in pixels; with ``halo``, tiles equal the
+                whole image. ``auto`` is what was measured to be enough for the weights, else 96,
+                and never more than the halo or a quarter of the tile.
             pooling: where a network with channel attention (MPRNet, MIRNet) takes its means:
                 ``local`` over windows as large as its training patches, ``global`` over the
                 whole image or tile. ``auto`` is local: tiles then agree, and large images are
@@ -103,24 +125,27 @@ class Restorer:
         _refuse_bad_options(tile, overlap, strength)
         self.device = choose_device(_where(model) if device == "auto" else device)
         self.precision: Precision = choose_precision(self.device, precision)
-        self._network, self.card = _loaded(model, self.device)
+        network, self.card = _loaded(model)
         architecture = ARCHITECTURES[self.card.architecture]
         config = make_config(self.card.architecture, self.card.config)
         self.multiple_of = architecture.multiple_of
+        self._align = math.lcm(self.multiple_of, _ALIGN)
         self.halo = architecture.halo(config)
-        self._window = None if pooling == "global" else architecture.patch
-        if self._window is not None and architecture.local_halo is not None:
-            self.halo = architecture.local_halo(config, self._window)
-        self._bytes_per_pixel = bytes_per_pixel(self.card.architecture, config)
-        self._max_memory_bytes = max_memory_bytes
+        window = None if pooling == "global" else architecture.patch
+        if window is not None and architecture.local_halo is not None:
+            self.halo = architecture.local_halo(config, window)
+        self._network = _for_inference(network, self.device, window)
+        self._fused: dict[Precision, RestorationModel] = {}
+        self._runner = _runner(self.device)
+        self.bytes_per_pixel = bytes_per_pixel(self.card.architecture, config)
+        self.max_memory_bytes = max_memory_bytes
         self._tile = tile
         self._overlap = overlap
+        self._tta = tta
         self._strength = strength
         self._check = check
-        self._restore = over_eight_views(self._network.restore) if tta else self._network.restore
         self._is_trial_due = (precision, self.precision) == ("auto", "bf16")
 
-    @torch.inference_mode()
     def __call__(self, pixels: Pixels, progress: Progress | None = None) -> Pixels:
         """Return restored pixels in the shape given.
 
@@ -134,61 +159,137 @@ class Restorer:
             DeviceError: out of memory at the smallest tile.
             ResultError: the restored pixels cannot be right.
         """
-        image = to_tensor(pixels)
-        if not np.isfinite(pixels).all():
-            raise ValueError("pixels are not all finite")
+        source = ArraySource(pixels)
         if self._strength == 0:
             return pixels.copy()
-        with _evaluating(self._network, self._window):
-            self._try_precision(image)
-            restored = with_smaller_tiles(
-                lambda tile: self._tiled(image, tile, progress), *self._tile_sizes(image)
-            )
-        result = to_pixels(restored, pixels.shape[2])
-        if self._check:
-            check_colour(pixels, result, self.card.task)
-        if self._strength < 1:
-            return pixels + np.float32(self._strength) * (result - pixels)
-        return result.copy() if np.may_share_memory(result, pixels) else result
+
+        def whole(tile: int) -> Pixels:
+            result = np.empty_like(pixels, order="C")
+            top = 0
+            for rows in self._rows(source, tile, progress):
+                result[top : top + len(rows)] = rows
+                top += len(rows)
+            return result
+
+        return with_smaller_tiles(whole, *self._tile_sizes(*source.shape[:2]))
+
+    def stream(self, source: PixelSource, progress: Progress | None = None) -> Iterator[Pixels]:
+        """Yield the rows of an image that need not fit in memory, from top to bottom.
+
+        They are those that the image in memory would give. Memory holds a row of tiles.
+
+        Args:
+            source: read window by window, each part of it at least once.
+            progress: called after each tile with how many of how many are done.
+
+        Yields:
+            (h, W, C) float32, the heights adding up to that of the image.
+
+        Raises:
+            DeviceError: out of memory at the smallest tile, or after the first rows.
+            ResultError: the restored pixels cannot be right; known at the end for some.
+        """
+        height, width, _ = source.shape
+        if self._strength == 0:
+            for top in range(0, height, SMALLEST_TILE):
+                yield source.read(top, min(top + SMALLEST_TILE, height), 0, width).copy()
+            return
+
+        def begun(tile: int) -> tuple[Pixels, Iterator[Pixels]]:
+            rows = self._rows(source, tile, progress)
+            return next(rows), rows
+
+        first, rest = with_smaller_tiles(begun, *self._tile_sizes(height, width))
+        yield first
+        yield from rest
 
     def context(self, tile: int) -> int:
         """Return the pixels of context on each inner side of a tile of this size."""
         if self._overlap != "auto":
             return self._overlap
-        return tile // 4 if self.halo is None else min(self.halo, tile // 4)
+        enough = self.card.context or _USUAL_CONTEXT
+        return min(enough, tile // 4, *([] if self.halo is None else [self.halo]))
 
-    def _tiled(self, image: Tensor, tile: int, progress: Progress | None) -> Tensor:
-        context = self.context(tile)
-        is_short = self.halo is None or context < self.halo
-        if is_short and tile < max(image.shape[-2:]):
-            needed = "the whole image" if self.halo is None else self.halo
-            log.info("tiles of %d pixels see %d around them, not %s", tile, context, needed)
-        return restore_tiled(
-            self._restore_tile,
-            image,
+    @property
+    def at_once(self) -> int:
+        """Return how many tiles are worked on at the same time."""
+        return self._runner.at_once
+
+    def restore_tiles(self, tiles: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield restored tiles, (1, 3, h, w) of sizes that the network takes, in their order."""
+        restore = partial(self._run, precision=self.precision)
+        return self._runner(restore, partial(self._run, precision="fp32"), tiles)
+
+    def grid(self, height: int, width: int) -> Grid:
+        """Return the tiles in which an image of this size would be restored now."""
+        return self._grid(height, width, self._tile_sizes(height, width)[0])
+
+    def _grid(self, height: int, width: int, tile: int) -> Grid:
+        return make_grid(
+            height,
+            width,
             tile=tile,
-            halo=context,
-            fade=min(_FADE, tile // 8),
-            multiple_of=self.multiple_of,
-            progress=progress,
+            halo=self.context(tile),
+            fade=_fade(tile),
+            multiple_of=self._align,
         )
 
-    def _restore_tile(self, tile: Tensor) -> Tensor:
-        """Restore (1, 3, h, w) from the CPU back to it; any size."""
-        padded = pad_to_multiple(tile, self.multiple_of)
-        padded = padded.to(self.device, memory_format=torch.channels_last)
-        restored = finite_or_again(
-            self._run(padded, self.precision), lambda: self._run(padded, "fp32")
-        )
-        return crop_like(restored, tile).cpu()
+    def _rows(self, source: PixelSource, tile: int, progress: Progress | None) -> Iterator[Pixels]:
+        """Yield restored and checked rows (h, W, C)."""
+        height, width, channels = source.shape
+        context = self.context(tile)
+        needed = self.card.context or self.halo or "the whole image"
+        is_short = isinstance(needed, str) or context < needed
+        if is_short and tile < max(height, width):
+            log.info("tiles of %d pixels see %d around them, not %s", tile, context, needed)
+        self._try_precision(source)
+        self._at(self.precision)  # before several workers ask for it
+        check = ColourCheck(self.card.task) if self._check else None
 
-    def _run(self, image: Tensor, precision: Precision) -> Tensor:
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            window = to_tensor(source.read(top, bottom, left, right))
+            return pad_to_multiple(window, self.multiple_of)
+
+        def run(windows: Iterable[Tensor]) -> Iterator[Tensor]:
+            restore = partial(self._run, precision=self.precision)
+            return self._runner(restore, partial(self._run, precision="fp32"), windows)
+
+        top = 0
+        for tensor in restore_rows(
+            self.restore_tiles, read, self._grid(height, width, tile), progress
+        ):
+            rows = to_pixels(tensor, channels)
+            before = source.read(top, top + len(rows), 0, width)
+            if check is not None:
+                check.add(before, rows)
+            if self._strength < 1:
+                rows = before + np.float32(self._strength) * (rows - before)
+            yield rows
+            top += len(rows)
+        if check is not None:
+            check.finish()
+
+    @torch.inference_mode()
+    def _run(self, images: Tensor, precision: Precision) -> Tensor:
+        """Restore (N, 3, h, w), of sizes that the network takes, on the device."""
+        network = self._at(precision)
+        restore: Callable[[Tensor], Tensor] = network.restore
+        if self._tta:
+            restore = over_eight_views(restore)
+        images = images.contiguous(memory_format=torch.channels_last)
         with autocast(self.device, precision):
-            return self._restore(image).float()
+            return restore(images).float()
 
-    def _tile_sizes(self, image: Tensor) -> tuple[int, int]:
+    def _at(self, precision: Precision) -> RestorationModel:
+        """Return the network that computes in this precision."""
+        if self.device.type != "cpu":
+            return self._network
+        if precision not in self._fused:
+            self._fused[precision] = fused(self._network, DTYPES[precision])
+        return self._fused[precision]
+
+    def _tile_sizes(self, height: int, width: int) -> tuple[int, int]:
         """Return the side of the tiles to start with, and that of the smallest worth a try."""
-        height, width = image.shape[-2:]
         smallest = SMALLEST_TILE
         if self._overlap != "auto":
             smallest = max(smallest, _smallest_tile(self._overlap))
@@ -196,31 +297,64 @@ class Restorer:
             return max(height, width), smallest
         if self._tile != "auto":
             return self._tile, min(smallest, self._tile)
-        free = self._max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
-        return max(first_tile(height, width, self._bytes_per_pixel, free), smallest), smallest
+        free = self.max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
+        at_once = self._runner.at_once
+        largest = first_tile(height, width, self.bytes_per_pixel, free // at_once)
+        tile = best_tile(
+            height,
+            width,
+            smallest=smallest,
+            largest=max(largest, smallest),
+            at_once=at_once,
+            shared=lambda side: 2 * self.context(side) + _fade(side),
+            multiple_of=self._align,
+        )
+        return tile, smallest
 
-    def _try_precision(self, image: Tensor) -> None:
+    def _try_precision(self, source: PixelSource) -> None:
         """On first use, take back an automatic bf16 that changes the result."""
         if not self._is_trial_due:
             return
         self._is_trial_due = False
-        top, left = (max(0, side - _TRIAL_SIDE) // 2 for side in image.shape[-2:])
-        crop = image[..., top : top + _TRIAL_SIDE, left : left + _TRIAL_SIDE]
+        height, width, _ = source.shape
+        top, left = (max(0, side - _TRIAL_SIDE) // 2 for side in (height, width))
+        bottom, right = min(top + _TRIAL_SIDE, height), min(left + _TRIAL_SIDE, width)
+        crop = to_tensor(source.read(top, bottom, left, right))
         padded = pad_to_multiple(crop, self.multiple_of).to(self.device)
-        if not agrees(self._run(padded, self.precision), self._run(padded, "fp32")):
+        half, full = (
+            crop_like(self._run(padded, precision), crop) for precision in (self.precision, "fp32")
+        )
+        if not agrees(half, full):
             log.warning("bf16 changes this model's results, computing in fp32")
             self.precision = "fp32"
 
 
 def _loaded(
-    model: str | Path | tuple[RestorationModel, ModelCard] | None, device: torch.device
+    model: str | Path | tuple[RestorationModel, ModelCard] | None,
 ) -> tuple[RestorationModel, ModelCard]:
     if isinstance(model, tuple):
-        network, card = model
-        return network.to(device), card
-    network, card = load_model(locate(default_for("deblur").name if model is None else model))
+        return copy.deepcopy(model[0]), model[1]
+    return load_model(locate(default_for("deblur").name if model is None else model))
+
+
+def _for_inference(
+    network: RestorationModel, device: torch.device, window: int | None
+) -> RestorationModel:
+    """Return a network that is ours, moved to the device, with means over windows."""
+    network = network.eval().requires_grad_(False)
+    set_pooling(network, window)
     # Measured on CPUs too: channels_last is 5 to 25 % faster for MIMO-UNet.
-    return network.to(device, memory_format=torch.channels_last), card  # type: ignore[call-overload]
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _runner(device: torch.device) -> Runner:
+    if device.type == "cpu":
+        return CoreRunner(torch.get_num_threads())
+    return BatchRunner(device, _BATCH)
+
+
+def _fade(tile: int) -> int:
+    return min(_FADE, tile // 8)
 
 
 def _where(model: object) -> str:
@@ -250,17 +384,3 @@ def _refuse_bad_options(
 def _smallest_tile(overlap: int) -> int:
     """Return the least tile that an overlap leaves something of."""
     return 2 * overlap + _MIN_TILE
-
-
-@contextlib.contextmanager
-def _evaluating(network: RestorationModel, window: int | None) -> Iterator[None]:
-    """Switch to eval mode and local means, and each part back to how it was trained."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    set_pooling(network, window)
-    try:
-        yield
-    finally:
-        set_pooling(network, None)
-        for module, was_training in modes:
-            module.training = was_training

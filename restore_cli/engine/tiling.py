@@ -11,7 +11,7 @@ which hides what is left of seams when the halo is less than the network's, is o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -95,6 +95,83 @@ def plan(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The tiles of an image: those of its rows times those of its columns."""
+
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+
+    @property
+    def count(self) -> int:
+        """How many tiles there are."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Height and width of the tiles."""
+        row, column = self.rows[0], self.columns[0]
+        return row.stop - row.start, column.stop - column.start
+
+
+def make_grid(
+    height: int, width: int, *, tile: int, halo: int, fade: int = 16, multiple_of: int = 1
+) -> Grid:
+    """Return the tiles of an image; see :func:`plan`, which does it for one axis.
+
+    Raises:
+        ValueError: a tile is no larger than what it shares with its neighbour.
+    """
+    rows, columns = (
+        plan(size, tile=tile, halo=halo, fade=fade, multiple_of=multiple_of)
+        for size in (height, width)
+    )
+    return Grid(rows, columns)
+
+
+def restore_rows(
+    run: Callable[[Iterable[Tensor]], Iterator[Tensor]],
+    read: Callable[[int, int, int, int], Tensor],
+    grid: Grid,
+    progress: Progress | None = None,
+) -> Iterator[Tensor]:
+    """Restore an image tile by tile, and yield its rows as soon as they are finished.
+
+    With a halo no less than the network's, the result is that of the whole image to float rounding.
+    No more is held than one row of tiles and those that ``run`` works on.
+
+    Args:
+        run: yields the restored tiles (1, C, h, w) in the order of those it is given; they may
+            come back larger at bottom and right.
+        read: top, bottom, left and right in pixels → that window (1, C, h, w) float.
+        grid: the tiles.
+        progress: called after each tile.
+
+    Yields:
+        (1, C, h, W) in the dtype of the tiles, not clamped, from top to bottom.
+    """
+    report = progress or _no_progress
+    tiles = list(itertools.product(grid.rows, grid.columns))
+    restored = run(read(row.start, row.stop, col.start, col.stop) for row, col in tiles)
+    width = grid.columns[-1].stop
+    held: Tensor | None = None  # rows that are not finished, the first of them at ``top``
+    top, done = 0, 0
+    for row, following in zip(grid.rows, [*grid.rows[1:], None], strict=True):
+        for column in grid.columns:
+            window = next(restored)[..., row.kept, column.kept]
+            if held is None or held.shape[-2] < row.kept_stop - top:
+                held = _extended(held, window, row.kept_stop - top, width)
+            place = held[..., row.kept_start - top :, column.kept_start : column.kept_stop]
+            weights = row.weights[:, None] * column.weights
+            place.addcmul_(window, weights.to(window))
+            done += 1
+            report(done, grid.count)
+        finished = (row.stop if following is None else following.kept_start) - top
+        if held is not None and finished:
+            yield held[..., :finished, :]
+            held, top = held[..., finished:, :], top + finished
+
+
 def restore_tiled(
     restore: Callable[[Tensor], Tensor],
     image: Tensor,
@@ -105,13 +182,11 @@ def restore_tiled(
     multiple_of: int = 1,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Restore ``image`` tile by tile; the whole of it stays where it is.
-
-    With a halo no less than the network's, the result is that of the whole image to float rounding.
+    """Restore a whole image tile by tile, one after another; see :func:`restore_rows`.
 
     Args:
-        restore: maps (1, C, h, w) to the same shape for h and w up to ``tile``, and back to the
-            device of ``image``. Only tiles at the bottom and right may break the size rule.
+        restore: maps (1, C, h, w) to the same shape for h and w up to ``tile``. Only tiles at the
+            bottom and right may break the size rule.
         image: (1, C, H, W) float.
         tile: side of a tile in pixels, context included.
         halo: pixels of context an output pixel needs on each side. A network that pools over
@@ -126,24 +201,22 @@ def restore_tiled(
     Raises:
         ValueError: a tile is no larger than what it shares with its neighbour.
     """
-    rows, columns = (
-        plan(size, tile=tile, halo=halo, fade=fade, multiple_of=multiple_of)
-        for size in image.shape[-2:]
-    )
-    count = len(rows) * len(columns)
-    report = progress or _no_progress
-    if count == 1:
-        restored = restore(image)
-        report(1, 1)
-        return restored
-    total = torch.zeros(image.shape, dtype=image.dtype, device=image.device)
-    for done, (row, column) in enumerate(itertools.product(rows, columns), start=1):
-        window = restore(image[..., row.start : row.stop, column.start : column.stop])
-        weights = (row.weights[:, None] * column.weights).to(image)
-        place = total[..., row.kept_start : row.kept_stop, column.kept_start : column.kept_stop]
-        place.addcmul_(window[..., row.kept, column.kept].to(image), weights)
-        report(done, count)
-    return total
+    height, width = image.shape[-2:]
+    grid = make_grid(height, width, tile=tile, halo=halo, fade=fade, multiple_of=multiple_of)
+
+    def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+        return image[..., top:bottom, left:right]
+
+    rows = restore_rows(lambda windows: map(restore, windows), read, grid, progress)
+    return torch.cat(list(rows), dim=-2).to(image)
+
+
+def _extended(held: Tensor | None, like: Tensor, height: int, width: int) -> Tensor:
+    """Return zeros (1, C, height, width) with the rows held so far at their top."""
+    larger = like.new_zeros(*like.shape[:2], height, width)
+    if held is not None:
+        larger[..., : held.shape[-2], :] = held
+    return larger
 
 
 def _ramp(begin: int, end: int, size: int, fade: int) -> Tensor:

@@ -13,7 +13,7 @@ from restore_cli.errors import WeightsError
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
-_OPTIONAL = ("sha256",)
+_OPTIONAL = ("sha256", "context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,9 @@ class ModelCard:
     version: str = "1"  # counts up when a model of the same name gets new weights
     training: Mapping[str, Json] = field(default_factory=dict)  # recipe, data, hours, device …
     scores: tuple[Score, ...] = ()
+    # Pixels of surroundings with which these weights were measured to restore a tile as they do the
+    # whole image, to 1e-6; often far less than the network could look at. 0: not measured.
+    context: int = 0
     sha256: str = ""  # of the tensors, see header.content_sha256; empty until saved
 
     def to_json(self) -> str:

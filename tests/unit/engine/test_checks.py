@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore_cli.engine.checks import agrees, check_colour, finite_or_again
+from restore_cli.engine.checks import ColourCheck, agrees, finite_or_again
 from restore_cli.errors import ResultError
 
 GOOD = torch.rand(1, 3, 4, 4)
@@ -19,6 +19,14 @@ def test_a_bad_value_has_the_tile_done_again(bad):
 
 def test_a_good_tile_is_not_done_again():
     assert finite_or_again(GOOD, lambda: pytest.fail("was done again")) is GOOD
+
+
+def check_colour(before, after, task):
+    """In two parts, as rows come."""
+    check = ColourCheck(task)
+    check.add(before[:3], after[:3])
+    check.add(before[3:], after[3:])
+    check.finish()
 
 
 def test_a_colour_shift_is_refused(rng):

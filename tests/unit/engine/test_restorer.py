@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_tiles_equal_the_whole(narrow, rng, tta):
 def test_memory_decides_the_tiles(narrow, rng):
     pixels = rng.random((200, 260, 3), dtype=np.float32)
     steps = []
-    small = Restorer(narrow, max_memory_bytes=40 * 2**20, check=False)
+    small = Restorer(narrow, max_memory_bytes=100 * 2**20, check=False)
     restored = small(pixels, lambda *step: steps.append(step))
     assert steps[-1][1] > 1
     whole = Restorer(narrow, max_memory_bytes=2**30, check=False)(pixels)
@@ -149,6 +150,65 @@ def test_a_file_and_the_network_in_memory_agree(narrow, rng, tmp_path):
     pixels = rng.random((17, 13, 3), dtype=np.float32)
     expected = Restorer(narrow, check=False)(pixels)
     np.testing.assert_allclose(from_file(pixels), expected, rtol=0, atol=1e-5)
+
+
+class Recorded:
+    """A source that notes what is read."""
+
+    def __init__(self, pixels):
+        self.shape = pixels.shape
+        self.pixels = pixels
+        self.windows = []
+
+    def read(self, top, bottom, left, right):
+        self.windows.append((top, bottom, left, right))
+        return self.pixels[top:bottom, left:right]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("strength", [0, 0.5, 1])
+def test_a_stream_gives_the_same_pixels(narrow, rng, channels, strength):
+    pixels = rng.random((500, 210, channels), dtype=np.float32)
+    restorer = Restorer(narrow, tile=160, strength=strength, check=False)
+    source, steps = Recorded(pixels), []
+    rows = list(restorer.stream(source, lambda *step: steps.append(step)))
+    assert len(rows) > 2
+    np.testing.assert_array_equal(np.concatenate(rows), restorer(pixels))
+    if strength:
+        assert steps[-1][0] == steps[-1][1] == len(steps)
+        assert max(bottom - top for top, bottom, _, _ in source.windows) <= 160
+
+
+def test_rows_of_a_stream_come_before_the_image_is_read(narrow, rng):
+    source = Recorded(rng.random((1000, 150, 3), dtype=np.float32))
+    rows = Restorer(narrow, tile=160, check=False).stream(source)
+    next(rows)
+    assert max(bottom for _, bottom, _, _ in source.windows) < 1000
+
+
+def test_a_stream_is_checked_too(pointwise, rng):
+    source = Recorded(rng.random((300, 40, 3), dtype=np.float32))
+    with pytest.raises(ResultError, match="mean colour"):
+        list(Restorer(pointwise(lambda x: x + 0.2), tile=128).stream(source))
+
+
+def test_running_out_of_memory_at_the_start_of_a_stream(pointwise, rng):
+    def restore(image):
+        if image.shape[-1] > 130:
+            raise torch.OutOfMemoryError
+        return image
+
+    source = Recorded(rng.random((300, 400, 3), dtype=np.float32))
+    rows = list(Restorer(pointwise(restore), tile=256).stream(source))
+    np.testing.assert_allclose(np.concatenate(rows), source.pixels, rtol=0, atol=1e-6)
+
+
+def test_measured_context_makes_tiles_larger_inside(narrow):
+    network, card = narrow
+    measured = dataclasses.replace(card, context=8)
+    assert Restorer((network, measured)).context(256) == 8
+    assert Restorer((network, card)).context(256) == 48  # its halo
+    assert Restorer((network, measured), overlap=40).context(256) == 40
 
 
 def test_errors(narrow):

@@ -1,0 +1,89 @@
+"""A convolution that also adds its bias, its activation or another tensor, in one pass."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from restore_cli.engine.kernels import winograd
+
+_TUNED_SIDE = 256  # of the image that oneDNN chooses the order of the weights for
+
+
+class FusedConv(nn.Module):
+    """A trained convolution for inference on a CPU; its weights are ordered once.
+
+    3×3 convolutions in fp32 run on the compiled Winograd kernel where that is installed and wins,
+    all others on oneDNN. Source: the operators that PyTorch's own compiler uses for CPUs.
+    """
+
+    def __init__(self, conv: nn.Conv2d, slope: float | None, dtype: torch.dtype) -> None:
+        """Take over a convolution.
+
+        Args:
+            conv: padded with zeros by numbers of pixels.
+            slope: of negative results: 0 is ReLU, None no activation.
+            dtype: of weights, input and result.
+        """
+        super().__init__()
+        weight = conv.weight.detach()
+        bias = None if conv.bias is None else conv.bias.detach()
+        self._slope = slope
+        self._dtype = dtype
+        self._winograd: winograd.Conv3x3 | None = None
+        if dtype == torch.float32 and _is_for_winograd(conv):
+            self._winograd = winograd.Conv3x3(weight, bias)
+            return
+        self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+        side = [1, conv.in_channels, _TUNED_SIDE, _TUNED_SIDE]
+        self._weight = torch.ops.mkldnn._reorder_convolution_weight(
+            weight.to(dtype, memory_format=torch.channels_last), *self._geometry, side
+        )
+        self._bias = None if bias is None else bias.to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return activation(convolution(x)), channels last; ``x`` is (N, C, H, W)."""
+        x = self._laid_out(x)
+        if self._winograd is not None:
+            return self._winograd(x, self._slope)
+        kind, numbers = _POST_OPS[self._slope] if self._slope in _POST_OPS else _leaky(self._slope)
+        result: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self._weight, self._bias, *self._geometry, kind, numbers, ""
+        )
+        return result
+
+    def plus(self, x: Tensor, other: Tensor) -> Tensor:
+        """Return convolution(x) + other, without activation."""
+        x = self._laid_out(x)
+        if self._winograd is not None:
+            return self._winograd(x, add=self._laid_out(other))
+        if other.dtype != self._dtype:  # as the sum in full precision would be
+            summed: Tensor = other + self(x)
+            return summed
+        result: Tensor = torch.ops.mkldnn._convolution_pointwise.binary(
+            x, other, self._weight, self._bias, *self._geometry, "add", 1.0, None, [], None
+        )
+        return result
+
+    def _laid_out(self, x: Tensor) -> Tensor:
+        return x.to(self._dtype, memory_format=torch.channels_last)
+
+
+_POST_OPS: dict[float | None, tuple[str, list[float]]] = {None: ("none", []), 0.0: ("relu", [])}
+
+
+def _leaky(slope: float | None) -> tuple[str, list[float]]:
+    return "leaky_relu", [0.0 if slope is None else slope]
+
+
+def can_fuse(conv: nn.Conv2d) -> bool:
+    """Return whether :class:`FusedConv` takes over this convolution."""
+    return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+
+
+def _is_for_winograd(conv: nn.Conv2d) -> bool:
+    if not winograd.is_available():
+        return False
+    geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
+    is_plain = geometry == ((1, 1), (1, 1), (1, 1), 1)
+    return is_plain and winograd.Conv3x3.takes(conv.weight.detach())

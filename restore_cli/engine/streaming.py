@@ -1,0 +1,47 @@
+"""Where the pixels of an image come from: an array, or something larger than memory."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from restore_cli.engine.channels import Pixels
+
+
+class PixelSource(Protocol):
+    """An image that can be read window by window."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and 1 or 3 channels."""
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Pixels:
+        """Return (bottom - top, right - left, C) float32, finite, nominally in [0, 1]."""
+
+
+class ArraySource:
+    """An image in memory."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        """Take an image as it is; it is neither copied nor written to.
+
+        Raises:
+            ValueError: another shape or type than (H, W, 1) or (H, W, 3) float32, no pixels at
+                all, or values that are not finite.
+        """
+        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or pixels.size == 0:
+            raise ValueError(f"pixels are {pixels.shape}, not (H, W, 1) or (H, W, 3)")
+        if pixels.dtype != np.float32:
+            raise ValueError(f"pixels are {pixels.dtype}, not float32")
+        if not np.isfinite(pixels).all():
+            raise ValueError("pixels are not all finite")
+        self._pixels = pixels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        height, width, channels = self._pixels.shape
+        return height, width, channels
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Pixels:
+        return self._pixels[top:bottom, left:right]
