@@ -3,8 +3,8 @@
 // Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015: 36 products for 16
 // outputs where the direct sum takes 144. Points 0, ±1, ±2 and infinity.
 //
-// The image is cut into tiles of 4×4 outputs, which see patches of 6×6 inputs. A block of tiles is
-// worked on at a time, so that what is between the steps stays in the second-level cache:
+// The image is cut into tiles of 4×4 outputs, which see patches of 6×6 inputs. A block of 18 tiles
+// is worked on at a time, so that what is between the steps stays in the second-level cache:
 //
 //   spread    B' d B of every patch d, for all input channels            -> `spectra`
 //   multiply  for 16 output channels: 36 products [tiles × in] · [in × 16] -> `products`
@@ -27,14 +27,17 @@ constexpr Index kLine = 16;           // floats in a cache line
 constexpr Index kTile = 4;            // outputs of a tile along one axis
 constexpr Index kPatch = 6;           // inputs of a tile along one axis
 constexpr Index kPoints = kPatch * kPatch;
-constexpr Index kGroup = 6;           // tiles of one product: 6 × 2 sums, 2 + 1 operands, 16 registers
 constexpr Index kPanel = 2 * kLanes;  // output channels of one product
-constexpr Index kRun = 8;             // neighbouring tiles spread together, sharing columns
+constexpr Index kGroup = 6;  // tiles of one product: 6 × 2 sums and 2 + 1 operands fill the registers
+constexpr Index kBlock = 3 * kGroup;  // 2 to 6 groups are equally fast
+constexpr Index kRun = 4;             // neighbouring tiles spread together, sharing columns
 constexpr Index kColumns = kRun * kTile + kPatch - kTile;
 
 struct Image {
     Index count, height, width;
     Index tile_rows, tile_columns;
+
+    Index tiles() const { return count * tile_rows * tile_columns; }
 };
 
 struct Activation {
@@ -47,27 +50,50 @@ struct Place {
     Index image, row, column;
 };
 
+// The outputs of a tile: the first one among the pixels of all images, and how many are inside.
+struct Spot {
+    Index pixel, rows, columns;
+};
+
+// Neighbouring tiles that are worked on together.
+struct Block {
+    Index first, tiles;
+    Spot spots[kBlock];
+};
+
+inline Index smaller(Index a, Index b) { return a < b ? a : b; }
+
+// Inlined without fail: GCC drops calls of functions that do nothing but fetch.
+[[gnu::always_inline]] inline void fetch(const float* address) {
+    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+}
+
+[[gnu::always_inline]] inline void fetch_for_later(const float* address) {  // into the second level
+    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T1);
+}
+
 Place place_of(const Image& image, Index tile) {
     const Index per_image = image.tile_rows * image.tile_columns;
     const Index within = tile % per_image;
     return {tile / per_image, within / image.tile_columns, within % image.tile_columns};
 }
 
-// Floats between the points of a group's spectra. The extra line keeps the 36 points of a tile
-// from falling into the same few sets of the cache when channels are a power of two.
-Index point_pitch(Index channels) { return kGroup * channels + kLine; }
-Index group_pitch(Index channels) { return kPoints * point_pitch(channels); }
-
-// Groups of tiles in a block: their spectra take about two thirds of 512 KiB, but with too few
-// tiles reading the weights from the third-level cache would cost more than spilling spectra.
-Index groups_in_block(Index channels) {
-#ifdef GROUPS
-    return GROUPS;
-#endif
-    constexpr Index budget = 340 * 1024 / sizeof(float);
-    const Index fitting = budget / group_pitch(channels);
-    return fitting < 4 ? 4 : (fitting > 12 ? 12 : fitting);
+// The block of tiles from `first` on, with none in it behind the last tile.
+void set_block(const Image& image, Index first, Block& block) {
+    block.first = first;
+    block.tiles = first < image.tiles() ? smaller(image.tiles() - first, kBlock) : 0;
+    for (Index tile = 0; tile < block.tiles; ++tile) {
+        const Place place = place_of(image, first + tile);
+        const Index top = place.row * kTile, left = place.column * kTile;
+        block.spots[tile] = {(place.image * image.height + top) * image.width + left,
+                             smaller(image.height - top, kTile),
+                             smaller(image.width - left, kTile)};
+    }
 }
+
+// Floats between the points of spectra. The odd number of lines keeps the 36 points of a tile from
+// falling into the same few sets of the cache where the channels are a power of two.
+inline Index point_pitch(Index channels) { return kBlock * channels + kLine; }
 
 // One axis of B'.
 inline void spread_axis(Vector d[kPatch]) {
@@ -95,26 +121,27 @@ inline void gather_axis(const Vector m[kPatch], Vector o[kTile]) {
     o[3] = _mm256_add_ps(_mm256_fmadd_ps(eight, odd2, odd1), m[5]);
 }
 
-// Spread `tiles` (at most kRun) neighbours of one row, first tile at `place`, for kHalves × 8
-// channels: down the columns into `columns` [column][row][half], then along the rows.
-// `spectra_of(t)` is where the first point of tile t goes. Outside the image is zero.
-template <int kHalves, typename SpectraOf>
+// Spread `tiles` (at most kRun) neighbours of one row, the first at `place`, for kHalves × 8
+// channels: down the columns of inputs into `columns` [column][row][half], then along the rows.
+// Outside the image is zero. `spectra` is where the first point of the first tile goes.
+template <int kHalves>
 void spread_run(const float* x, const Image& image, Index channels, const Place& place, Index tiles,
-                float* columns, Index pitch, SpectraOf spectra_of) {
+                float* columns, float* spectra) {
+    const Index pitch = point_pitch(channels);
     const Index top = place.row * kTile - 1, left = place.column * kTile - 1;
-    const Index used = tiles * kTile + kPatch - kTile;
     const Index line = image.width * channels;
-    const float* origin = x + place.image * image.height * line + top * line + left * channels;
+    const float* origin = x + (place.image * image.height + top) * line + left * channels;
     const bool rows_inside = top >= 0 && top + kPatch <= image.height;
 
-    for (Index column = 0; column < used; ++column) {
-        float* to = columns + column * kPatch * kPanel;
+    for (Index column = 0; column < tiles * kTile + kPatch - kTile; ++column) {
         const bool inside = left + column >= 0 && left + column < image.width;
         for (int half = 0; half < kHalves; ++half) {
             const float* from = origin + column * channels + half * kLanes;
+            float* to = columns + column * kPatch * kPanel + half * kLanes;
             Vector d[kPatch];
             if (inside && rows_inside) {
-                for (Index row = 0; row < kPatch; ++row) d[row] = _mm256_loadu_ps(from + row * line);
+                for (Index row = 0; row < kPatch; ++row)
+                    d[row] = _mm256_loadu_ps(from + row * line);
             } else {
                 for (Index row = 0; row < kPatch; ++row) {
                     const bool there = inside && top + row >= 0 && top + row < image.height;
@@ -122,61 +149,55 @@ void spread_run(const float* x, const Image& image, Index channels, const Place&
                 }
             }
             spread_axis(d);
-            for (Index row = 0; row < kPatch; ++row)
-                _mm256_store_ps(to + row * kPanel + half * kLanes, d[row]);
+            for (Index row = 0; row < kPatch; ++row) _mm256_store_ps(to + row * kPanel, d[row]);
         }
     }
     for (Index tile = 0; tile < tiles; ++tile) {
         const float* from = columns + tile * kTile * kPatch * kPanel;
-        float* to = spectra_of(tile);
+        float* to = spectra + tile * channels;
         for (Index row = 0; row < kPatch; ++row) {
             // Both halves of a cache line one after the other: it may be evicted soon.
             for (int half = 0; half < kHalves; ++half) {
                 Vector d[kPatch];
+                const Index lane = half * kLanes;
                 for (Index column = 0; column < kPatch; ++column)
-                    d[column] = _mm256_load_ps(from + (column * kPatch + row) * kPanel + half * kLanes);
+                    d[column] = _mm256_load_ps(from + (column * kPatch + row) * kPanel + lane);
                 spread_axis(d);
                 for (Index column = 0; column < kPatch; ++column)
-                    _mm256_storeu_ps(to + (row * kPatch + column) * pitch + half * kLanes, d[column]);
+                    _mm256_storeu_ps(to + (row * kPatch + column) * pitch + lane, d[column]);
             }
         }
     }
 }
 
-// Spread all tiles of a block: `spectra` is [group][point][tile of the group][channel].
-void spread(const float* x, const Image& image, Index channels, Index first, Index tiles,
-            float* spectra, float* columns) {
-    const Index pitch = point_pitch(channels);
-    for (Index done = 0; done < tiles;) {
-        const Place place = place_of(image, first + done);
-        Index run = image.tile_columns - place.column;
-        if (run > tiles - done) run = tiles - done;
-        if (run > kRun) run = kRun;
+// Spread all tiles of a block: `spectra` is [point][tile][channel].
+void spread(const float* x, const Image& image, Index channels, const Block& block, float* columns,
+            float* spectra) {
+    for (Index done = 0; done < block.tiles;) {
+        const Place place = place_of(image, block.first + done);
+        const Index in_row = smaller(image.tile_columns - place.column, kRun);
+        const Index run = smaller(in_row, block.tiles - done);
         for (Index channel = 0; channel < channels; channel += kPanel) {
-            const auto spectra_of = [=](Index tile) {
-                const Index at = done + tile;
-                return spectra + at / kGroup * group_pitch(channels) + at % kGroup * channels + channel;
-            };
+            float* to = spectra + done * channels + channel;
             if (channels - channel >= kPanel)
-                spread_run<2>(x + channel, image, channels, place, run, columns, pitch, spectra_of);
+                spread_run<2>(x + channel, image, channels, place, run, columns, to);
             else
-                spread_run<1>(x + channel, image, channels, place, run, columns, pitch, spectra_of);
+                spread_run<1>(x + channel, image, channels, place, run, columns, to);
         }
         done += run;
     }
 }
 
-// products[tile][panel] = spectra [tile][channel] · weights [channel][panel], for a group of tiles.
-// `ahead` weights are fetched meanwhile: the next point's.
+// A group's products at one point: [tile][channel] · [channel][panel], 36 panels between tiles.
 void multiply(const float* spectra, Index channels, const float* weights, float* products) {
+    const Index next = channels * kPanel;  // the weights of the next point
     Vector sum[kGroup][2];
 #pragma GCC unroll 6
     for (int tile = 0; tile < kGroup; ++tile) sum[tile][0] = sum[tile][1] = _mm256_setzero_ps();
-    const Index next = channels * kPanel;
 #pragma GCC unroll 4
     for (Index channel = 0; channel < channels; ++channel) {
         const Vector low = _mm256_load_ps(weights), high = _mm256_load_ps(weights + kLanes);
-        _mm_prefetch(reinterpret_cast<const char*>(weights + next), _MM_HINT_T0);
+        fetch(weights + next);
         weights += kPanel;
 #pragma GCC unroll 6
         for (int tile = 0; tile < kGroup; ++tile) {
@@ -204,9 +225,10 @@ void gather(const float* products, const Vector* bias, const Activation& activat
     Vector half_done[kHalves][kTile][kPatch];
     for (int half = 0; half < kHalves; ++half) {
         for (Index column = 0; column < kPatch; ++column) {
+            const float* from = products + column * kPanel + half * kLanes;
             Vector m[kPatch], o[kTile];
             for (Index row = 0; row < kPatch; ++row)
-                m[row] = _mm256_load_ps(products + (row * kPatch + column) * kPanel + half * kLanes);
+                m[row] = _mm256_load_ps(from + row * kPatch * kPanel);
             gather_axis(m, o);
             for (Index row = 0; row < kTile; ++row) half_done[half][row][column] = o[row];
         }
@@ -226,6 +248,80 @@ void gather(const float* products, const Vector* bias, const Activation& activat
     }
 }
 
+// What one call works on; see restore_winograd_conv3x3.
+struct Convolution {
+    const float *x, *weights, *bias, *add;
+    float* out;
+    Image image;
+    Index channels_in, channels_out;
+    Activation activation;
+};
+
+// While the products of one point and group are computed, memory can be read: four pixels of the
+// outputs they will be gathered into, and four of the inputs of the block that follows. Over all
+// points and groups that makes every line, of the inputs for one panel's share of the channels.
+[[gnu::always_inline]] inline void fetch_ahead(const Convolution& conv, const Block& block,
+                                               const Block& following, Index group, Index point,
+                                               Index channel) {
+    const Index tile = group * kGroup + point % kPatch, row = point / kPatch;
+    if (row < kTile && tile < block.tiles) {
+        const Index pixel = block.spots[tile].pixel + row * conv.image.width;
+        for (Index i = 0; i < kTile; ++i) {
+            const Index at = (pixel + i) * conv.channels_out + channel;
+            fetch(conv.out + at);
+            if (conv.add) fetch(conv.add + at);
+        }
+    }
+    if (tile < following.tiles) {
+        const Index pixel = following.spots[tile].pixel + (row - 1) * conv.image.width;
+        const Index shares = (conv.channels_out + kPanel - 1) / kPanel * kPanel;
+        for (Index part = channel; part < conv.channels_in; part += shares)
+            for (Index i = 0; i < kTile; ++i)
+                fetch_for_later(conv.x + (pixel + i) * conv.channels_in + part);
+    }
+}
+
+// All products of a block for the panel of output channels from `channel` on. The last group may be
+// filled up with what was in memory: rows of a product do not mix, and nobody gathers these.
+void multiply_block(const Convolution& conv, const Block& block, const Block& following,
+                    Index channel, const float* spectra, float* products) {
+    const float* panel = conv.weights + channel * kPoints * conv.channels_in;
+    for (Index point = 0; point < kPoints; ++point) {
+        const float* from = spectra + point * point_pitch(conv.channels_in);
+        for (Index group = 0; group * kGroup < block.tiles; ++group) {
+            fetch_ahead(conv, block, following, group, point, channel);
+            multiply(from + group * kGroup * conv.channels_in, conv.channels_in,
+                     panel + point * conv.channels_in * kPanel,
+                     products + (group * kGroup * kPoints + point) * kPanel);
+        }
+    }
+}
+
+// All outputs of a block for the panel of output channels from `channel` on.
+void gather_block(const Convolution& conv, const Block& block, Index channel,
+                  const float* products) {
+    const bool full = conv.channels_out - channel >= kPanel;
+    const Index line = conv.image.width * conv.channels_out;
+    Vector bias[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    if (conv.bias) bias[0] = _mm256_loadu_ps(conv.bias + channel);
+    if (conv.bias && full) bias[1] = _mm256_loadu_ps(conv.bias + channel + kLanes);
+    for (Index tile = 0; tile < block.tiles; ++tile) {
+        const Spot& spot = block.spots[tile];
+        const Index at = spot.pixel * conv.channels_out + channel;
+        const float* from = products + tile * kPoints * kPanel;
+        const float* add = conv.add ? conv.add + at : nullptr;
+        if (!full)
+            gather<1>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
+                      spot.rows, spot.columns);
+        else if (spot.rows == kTile && spot.columns == kTile)  // with the constants unrolled
+            gather<2>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
+                      kTile, kTile);
+        else
+            gather<2>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
+                      spot.rows, spot.columns);
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -235,18 +331,18 @@ int restore_kernels_supported() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-// Floats of scratch memory, 64-byte aligned, which one call needs.
+// Floats of scratch memory, aligned to 64 bytes, which one call needs.
 std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
-    const Index groups = groups_in_block(channels_in);
-    return groups * group_pitch(channels_in) + groups * kGroup * kPoints * kPanel +
+    return kPoints * point_pitch(channels_in) + kBlock * kPoints * kPanel +
            kColumns * kPatch * kPanel;
 }
 
-// out = act(conv(x, weights) + bias) + add, zero padding of one pixel.
+// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
 //
 // x: [count][height][width][channels_in]; out and add (or null): the same with channels_out.
-// weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, panels filled
-// up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by slope.
+// weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
+// filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
+// slope. Several threads may call at once, each with scratch memory of its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
                               const float* add, float* out, float* scratch, std::int64_t count,
                               std::int64_t height, std::int64_t width, std::int64_t channels_in,
@@ -254,51 +350,19 @@ void restore_winograd_conv3x3(const float* x, const float* weights, const float*
     const Image image = {count, height, width, (height + kTile - 1) / kTile,
                          (width + kTile - 1) / kTile};
     const Activation activation = {leaky != 0, slope};
-    const Index groups = groups_in_block(channels_in);
+    const Convolution conv = {x,     weights,     bias,         add,       out,
+                              image, channels_in, channels_out, activation};
     float* spectra = scratch;
-    float* products = spectra + groups * group_pitch(channels_in);
-    float* columns = products + groups * kGroup * kPoints * kPanel;
+    float* products = spectra + kPoints * point_pitch(channels_in);
+    float* columns = products + kBlock * kPoints * kPanel;
 
-    const Index total = count * image.tile_rows * image.tile_columns;
-    const Index line = width * channels_out;
-    for (Index first = 0; first < total; first += groups * kGroup) {
-        const Index tiles = total - first < groups * kGroup ? total - first : groups * kGroup;
-        spread(x, image, channels_in, first, tiles, spectra, columns);
+    Block block, following;
+    for (set_block(image, 0, block); block.tiles > 0; block = following) {
+        set_block(image, block.first + kBlock, following);
+        spread(x, image, channels_in, block, columns, spectra);
         for (Index channel = 0; channel < channels_out; channel += kPanel) {
-            const float* panel = weights + channel * kPoints * channels_in;
-            for (Index point = 0; point < kPoints; ++point) {
-                for (Index group = 0; group * kGroup < tiles; ++group) {
-                    multiply(spectra + group * group_pitch(channels_in) + point * point_pitch(channels_in),
-                             channels_in, panel + point * channels_in * kPanel,
-                             products + (group * kGroup * kPoints + point) * kPanel);
-                }
-            }
-            const bool whole = channels_out - channel >= kPanel;
-            const Vector zero = _mm256_setzero_ps();
-            const Vector biases[2] = {bias ? _mm256_loadu_ps(bias + channel) : zero,
-                                      bias && whole ? _mm256_loadu_ps(bias + channel + kLanes) : zero};
-            Place place = place_of(image, first);
-            for (Index tile = 0; tile < tiles; ++tile) {
-                const Index top = place.row * kTile, left = place.column * kTile;
-                const Index rows = height - top < kTile ? height - top : kTile;
-                const Index used = width - left < kTile ? width - left : kTile;
-                const Index at = (place.image * height + top) * line + left * channels_out + channel;
-                const float* from = products + tile * kPoints * kPanel;
-                const float* addend = add ? add + at : nullptr;
-                if (!whole)
-                    gather<1>(from, biases, activation, addend, out + at, line, channels_out, rows, used);
-                else if (rows == kTile && used == kTile)
-                    gather<2>(from, biases, activation, addend, out + at, line, channels_out, kTile, kTile);
-                else
-                    gather<2>(from, biases, activation, addend, out + at, line, channels_out, rows, used);
-                if (++place.column == image.tile_columns) {
-                    place.column = 0;
-                    if (++place.row == image.tile_rows) {
-                        place.row = 0;
-                        ++place.image;
-                    }
-                }
-            }
+            multiply_block(conv, block, following, channel, spectra, products);
+            gather_block(conv, block, channel, products);
         }
     }
 }
