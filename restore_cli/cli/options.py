@@ -26,6 +26,7 @@ MIN_TILE = 64  # as in engine/restorer.py, which would load torch
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
 _SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})", re.IGNORECASE)
 
 
@@ -61,6 +62,32 @@ def picture_sizes(texts: list[str] | None) -> list[str] | None:
     for text in texts or ():
         picture_size(text)
     return texts
+
+
+def memory_size(text: str | None) -> str | None:
+    """Accept a size that :func:`memory_bytes` understands."""
+    if text is not None and not memory_bytes(text):
+        raise typer.BadParameter(f"{text!r} is no size such as 800M or 1.5G")
+    return text
+
+
+def memory_bytes(text: str) -> int:
+    """Return a size such as ``800M``, ``1.5G`` or ``2GiB`` in bytes; 0 for none.
+
+    A letter counts in powers of 1024, as systems count memory; a number alone is in bytes.
+    """
+    match = _MEMORY.fullmatch(text.strip())
+    if match is None:
+        return 0
+    power = "KMGT".index(match[2].upper()) + 1 if match[2] else 0
+    return int(float(match[1]) * 1024**power)
+
+
+def optional_picture_size(text: str | None) -> str | None:
+    """Accept nothing, or what :func:`picture_size` understands."""
+    if text is not None:
+        picture_size(text)
+    return text
 
 
 def known_device(text: str) -> str:
@@ -177,6 +204,19 @@ Pooling = Annotated[
         show_envvar=False,
     ),
 ]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        metavar="SIZE",
+        help="The most memory to use, such as 800M or 1.5G; TIFFs are restored in parts where"
+        " they need more.",
+        callback=memory_size,
+        envvar="RESTORE_MAX_MEMORY",
+        show_envvar=False,
+        show_default=False,
+    ),
+]
 Scale = Annotated[
     int,
     typer.Option(
@@ -267,7 +307,9 @@ InPlace = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Say what would be done, and do nothing."),
+    typer.Option(
+        "--dry-run", help="Say what would be done and what it would take, and do nothing."
+    ),
 ]
 Json = Annotated[
     bool,

@@ -105,6 +105,7 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
         tile: options.Tile = "auto",
         overlap: options.Overlap = "auto",
         pooling: options.Pooling = "auto",
+        max_memory: options.MaxMemory = None,
         tta: options.Tta = False,
         strength: options.Strength = 1.0,
         format: options.Format = None,
@@ -132,6 +133,7 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
             tile=options.number_or_auto(tile),
             overlap=options.number_or_auto(overlap),
             pooling=pooling,
+            max_memory_bytes=options.memory_bytes(max_memory) if max_memory else None,
             tta=tta,
             strength=strength,
             format=format,
@@ -206,5 +208,14 @@ def show(report: RestoreReport) -> None:
 def _planned(result: FileResult) -> str:
     if result.error:
         return f"{result.input}: would fail: {result.error.what}"
-    size = f" ({result.width}x{result.height})" if result.width else ""
-    return f"{result.input} -> {result.output}{size}"
+    facts = [f"{result.width}x{result.height}"] if result.width else []
+    if result.tiles:
+        facts.append(f"tiles: {result.tiles}")
+    if result.in_parts:
+        facts.append("in parts")
+    if result.predicted_s is not None:
+        facts.append(f"about {result.predicted_s:.{0 if result.predicted_s >= 10 else 1}f} s")
+    if result.predicted_peak_bytes is not None:
+        facts.append(f"peak {result.predicted_peak_bytes / 2**20:.0f} MiB")
+    listed = f" ({', '.join(facts)})" if facts else ""
+    return f"{result.input} -> {result.output}{listed}"

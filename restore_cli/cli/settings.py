@@ -30,6 +30,7 @@ RESTORING_KEYS = frozenset(
         "tile",
         "overlap",
         "pooling",
+        "max_memory",
         "tta",
         "strength",
         "format",

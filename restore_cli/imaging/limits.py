@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from restore_cli.errors import ImageError, UsageError
 
@@ -26,6 +29,21 @@ def max_pixels() -> int:
     if limit < 1:
         raise UsageError(f"{VARIABLE} is {text!r}, not a positive whole number of pixels")
     return limit
+
+
+SizeCheck = Callable[[int, int], None]  # width, height; raises a RestoreError
+
+_further_check: ContextVar[SizeCheck | None] = ContextVar("further_check", default=None)
+
+
+@contextmanager
+def also_checked(check: SizeCheck) -> Iterator[None]:
+    """Let ``check`` refuse sizes, too, before their pixels are unpacked."""
+    token = _further_check.set(check)
+    try:
+        yield
+    finally:
+        _further_check.reset(token)
 
 
 # Of the file's bytes per pixel: what less than this has unpacked to so many pixels is no photo.
@@ -59,6 +77,9 @@ def check_size(width: int, height: int) -> None:
     """
     if width < 1 or height < 1:
         raise ImageError(f"claims to be {width}×{height} pixels", hint="the header is damaged")
+    further = _further_check.get()
+    if further is not None:
+        further(width, height)
     if width * height > max_pixels():
         raise ImageError(
             f"{width}×{height} pixels ({width * height / 1e6:.0f} megapixels) are over the limit "

@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC, TiffPage
 
-from restore_cli.errors import ImageError
+from restore_cli.errors import ImageError, RestoreError
 from restore_cli.imaging.colour import cmyk_to_srgb, lab_to_srgb
 from restore_cli.imaging.image import Depth, Image, Metadata, Pixels
 from restore_cli.imaging.limits import check_size
@@ -61,7 +61,7 @@ def decode(data: bytes) -> Image:
             picture = as_picture(page, samples, metadata.icc)
             notes = (*page_notes(file), *picture.notes)
             return picture.image(metadata, notes, is_lossless=is_lossless(page))
-    except (ImageError, MemoryError):
+    except (RestoreError, MemoryError):
         raise
     except Exception as error:  # a parser trips over damage in any way there is
         raise damaged(error) from error

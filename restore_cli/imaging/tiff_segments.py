@@ -53,11 +53,14 @@ class Segments:
         self._decoded_bytes = 0
 
     @property
+    def segment_rows(self) -> int:
+        """Return the height of a strip or tile, 0 where none has to be decoded."""
+        return 0 if self._is_raw else self._rows
+
+    @property
     def segment_bytes(self) -> int:
         """Return the decoded size of one strip or tile, 0 where none has to be decoded."""
-        if self._is_raw:
-            return 0
-        return self._rows * self._columns * self._contig * self._type.itemsize
+        return self.segment_rows * self._columns * self._contig * self._type.itemsize
 
     @property
     def row_bytes(self) -> int:

@@ -23,6 +23,10 @@ class FileResult:
     height: int | None = None
     channels: int | None = None  # colour channels, alpha not counted
     depth: str | None = None
+    in_parts: bool = False  # from disk to disk, never as a whole in memory
+    tiles: str | None = None  # "12 of 512x512", for what is planned
+    predicted_s: float | None = None
+    predicted_peak_bytes: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     error: RestoreError | None = None
@@ -37,6 +41,10 @@ class FileResult:
             "height": self.height,
             "channels": self.channels,
             "depth": self.depth,
+            "in_parts": self.in_parts or None,
+            "tiles": self.tiles,
+            "predicted_seconds": None if self.predicted_s is None else round(self.predicted_s, 2),
+            "predicted_peak_bytes": self.predicted_peak_bytes,
             "seconds": round(self.seconds, 3) if self.status == "done" else None,
             "notes": list(self.notes) or None,
             "error": error_to_dict(self.error) if self.error else None,

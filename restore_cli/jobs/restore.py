@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from restore_cli.errors import DeviceError, ImageError, RestoreError
 from restore_cli.imaging.atomic import write_atomically
-from restore_cli.imaging.formats import (
-    decode_image,
-    encode_with_notes,
-    output_format,
-    read_image,
-)
-from restore_cli.imaging.image import Image
-from restore_cli.imaging.limits import VARIABLE, check_size
 from restore_cli.imaging.listing import suffix_of
-from restore_cli.imaging.pipes import read_stdin, write_stdout
+from restore_cli.imaging.pipes import write_stdout
+from restore_cli.jobs.budget import Budget, program_bytes
+from restore_cli.jobs.opened import Opened, encode, open_input
+from restore_cli.jobs.plan import planned, share_memory
 from restore_cli.jobs.report import Event, FileResult, OnEvent, RestoreReport, ignore_events
 from restore_cli.jobs.restore_image import restore_image
+from restore_cli.jobs.stream import restore_stream
 from restore_cli.jobs.targets import (
     STREAM,
     Target,
     as_failure,
     check_formats,
-    check_source,
-    check_target,
     plan_targets,
     requested_format,
-    with_suffix,
 )
 from restore_cli.jobs.task_model import choose_model, task_note
+from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
 
-STRIP = 64  # pixels; JPEG 2000 encodes nothing much smaller
 # Tasks whose results may be brighter or darker than what was given.
 BRIGHTENING_TASKS = ("enhance",)
 
@@ -58,6 +49,7 @@ class RestoreOptions:
     tile: int | Literal["auto"] = "auto"  # 0: the whole image at once
     overlap: int | Literal["auto"] = "auto"
     pooling: Literal["auto", "local", "global"] = "auto"
+    max_memory_bytes: int | None = None  # for the whole process
     tta: bool = False
     strength: float = 1.0
     format: str | None = None
@@ -100,8 +92,6 @@ def restore_files(
         in_place=options.in_place,
     )
     check_formats(targets, options.format)
-    if options.dry_run:
-        options = _with_device(options)
     notes = task_note(card, options.task)
     for note in notes:
         on_event(Event("note", path=card.name, text=note))
@@ -129,6 +119,9 @@ class _Job:
         self.on_event = on_event
         self.count = count
         self.restorer: Restorer | None = None
+        self.load_s = 0.0
+        weights_bytes = locate(model).stat().st_size
+        self.budget = Budget(program_bytes(weights_bytes), options.max_memory_bytes)
 
     @property
     def device(self) -> str:
@@ -145,38 +138,28 @@ class _Job:
         self.on_event(say)
         started_s = time.monotonic()
         with _collected() as failure:
-            image, target = self._read(target)
-            if self.options.dry_run:
-                return self._planned(image, target)
+            opened = open_input(target, self.options, self.budget)
         if not failure:
-            restorer = self.restorer or self._load()  # what fails here fails for all
-            with _collected() as failure:
-                result = self._restore(image, restorer, target, say)
-                result = replace(result, seconds=time.monotonic() - started_s)
-                self.on_event(replace(say, kind="done", result=result))
-                return result
+            with closing(opened):
+                is_first = self.restorer is None
+                restorer = self.restorer or self._load()  # what fails here fails for all
+                with _collected() as failure:
+                    if self.options.dry_run:
+                        return self._planned(opened, restorer, self.load_s if is_first else 0.0)
+                    result = self._restore(opened, restorer, say)
+                    result = replace(result, seconds=time.monotonic() - started_s)
+                    self.on_event(replace(say, kind="done", result=result))
+                    return result
         error = as_failure(failure[0], target.source)
         result = FileResult(target.source, target.path, "failed", error=error)
         self.on_event(replace(say, kind="failed", text=str(error), result=result))
         return result
 
-    def _read(self, target: Target) -> tuple[Image, Target]:
-        """Return the image and where its result goes, after all that can be checked beforehand."""
-        check_source(target.source)
-        check_target(target, overwrite=self.options.overwrite)
-        image = _decoded(target.source)
-        _check_enlarged(image, self.options.scale)
-        target = with_suffix(target, output_format(image, requested=self.options.format))
-        check_target(target, overwrite=self.options.overwrite)
-        self._check_encoder(target, image)
-        return image, target
-
-    def _planned(self, image: Image, target: Target) -> FileResult:
-        scale = self.options.scale
-        size = (image.width * scale, image.height * scale)
-        return FileResult(target.source, target.path, "planned", *size)
+    def _planned(self, opened: Opened, restorer: Restorer, load_s: float) -> FileResult:
+        return planned(opened, restorer, self.options, self.budget, load_s)
 
     def _load(self) -> Restorer:
+        started_s = time.monotonic()
         from restore_cli.engine.restorer import Restorer  # torch loads here
 
         options = self.options
@@ -192,81 +175,45 @@ class _Job:
             check=options.task not in BRIGHTENING_TASKS,
         )
         self.restorer = restorer
+        self.load_s = time.monotonic() - started_s
         text = f"model {restorer.card.name}, device {self.device}, precision {self.precision}"
         self.on_event(Event("model", text=text))
         return restorer
 
-    def _restore(self, image: Image, restorer: Restorer, target: Target, say: Event) -> FileResult:
+    def _restore(self, opened: Opened, restorer: Restorer, say: Event) -> FileResult:
         def on_tile(done: int, total: int) -> None:
             self.on_event(replace(say, kind="tiles", done=done, total=total))
 
-        restored = restore_image(image, restorer, on_tile, self.options.scale)
-        data, notes = self._encode(target, restored)
-        _write(target, data)
-        notes = (*restored.notes, *notes)
+        target, reader, options = opened.target, opened.reader, self.options
+        if reader is None and self.budget.limit_bytes is None:
+            restorer.max_memory_bytes = None
+        else:
+            share_memory(opened, restorer, options.scale, self.budget)
+        if reader is None:
+            image = restore_image(opened.image, restorer, on_tile, options.scale)
+            data, notes = encode(image, target, options)
+            _write(target, data)
+            notes = (*image.notes, *notes)
+        else:
+            image = reader.header
+            _make_folder(target)
+            notes = restore_stream(
+                reader, restorer, target.path, on_tile,
+                bit_depth=options.bit_depth, strip_metadata=options.strip_metadata,
+            )  # fmt: skip
         for note in notes:
             self.on_event(replace(say, kind="note", text=note))
         return FileResult(
             input=target.source,
             output=target.path,
             status="done",
-            width=restored.width,
-            height=restored.height,
-            channels=restored.pixels.shape[2],
-            depth=restored.depth,
+            width=image.width,
+            height=image.height,
+            channels=image.pixels.shape[2],
+            depth=image.depth,
+            in_parts=reader is not None,
             notes=notes,
         )
-
-    def _format(self, target: Target, image: Image) -> str:
-        return output_format(image, target.path, self.options.format)
-
-    def _check_encoder(self, target: Target, image: Image) -> None:
-        """Encode a strip: what the format cannot hold fails before the network has worked."""
-        self._encode(target, _long_strip(image, self.options.scale))
-
-    def _encode(self, target: Target, image: Image) -> tuple[bytes, tuple[str, ...]]:
-        options = self.options
-        return encode_with_notes(
-            image,
-            format=self._format(target, image),
-            quality=options.quality,
-            bit_depth=options.bit_depth,
-            strip_metadata=options.strip_metadata,
-            name="<stdout>" if target.path == STREAM else target.path,
-        )
-
-
-def _with_device(options: RestoreOptions) -> RestoreOptions:
-    """Return options that name the device and precision that ``auto`` stands for."""
-    from restore_cli.engine.device import choose_device, choose_precision  # torch loads here
-
-    device = choose_device(options.device)
-    precision = choose_precision(device, options.precision)
-    return replace(options, device=str(device), precision=precision)
-
-
-def _check_enlarged(image: Image, scale: int) -> None:
-    """Pass an image whose enlarged pixels are no more than any image may have.
-
-    Raises:
-        ImageError: they are.
-    """
-    width, height = image.width * scale, image.height * scale
-    try:
-        check_size(width, height)
-    except ImageError as error:
-        hint = f"try a smaller --scale, or set {VARIABLE}={width * height}"
-        raise ImageError(f"enlarged {scale} times, {error.what}", hint=hint) from error
-
-
-def _long_strip(image: Image, scale: int) -> Image:
-    """Return the first rows or columns of an image, as long as its enlarged longer side."""
-    shape = [scale * min(STRIP, side) for side in (image.height, image.width)]
-    longer = int(image.width > image.height)
-    shape[longer] = scale * (image.height, image.width)[longer]
-    rows, columns = (np.arange(side) // scale for side in shape)
-    alpha = None if image.alpha is None else image.alpha[rows][:, columns]
-    return replace(image, pixels=image.pixels[rows][:, columns], alpha=alpha)
 
 
 @contextmanager
@@ -283,14 +230,9 @@ def _collected() -> Iterator[list[RestoreError]]:
         errors.append(failure)
 
 
-def _decoded(source: str) -> Image:
-    return decode_image(read_stdin()) if source == STREAM else read_image(source)
-
-
 def _write(target: Target, data: bytes) -> None:
     if target.path != STREAM:
-        if not target.explicit:
-            Path(target.path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target)
         write_atomically(target.path, data)
         return
     try:
@@ -300,3 +242,9 @@ def _write(target: Target, data: bytes) -> None:
     except OSError as error:
         what = f"cannot write: {error.strerror or error}"
         raise ImageError(what, path="<stdout>", hint="free some space there") from error
+
+
+def _make_folder(target: Target) -> None:
+    """Make a folder that was named with a slash."""
+    if not target.explicit:
+        Path(target.path).parent.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,7 @@ def test_a_dry_run_of_upscale_says_the_size(restore, picture, folder, narrow_mod
     done = restore(*arguments, "--dry-run")
     assert done.returncode == 3
     lines = done.stdout.decode().splitlines()
-    assert lines[0] == "a.png -> a_upscale.png (480x360)"
+    assert lines[0].startswith("a.png -> a_upscale.png (480x360, tiles: 1 of 480x360, about ")
     assert lines[1] == "gone.png: would fail: no such file"
     report = json.loads(restore(*arguments, "--dry-run", "--json").stdout)
     assert (report["files"][0]["width"], report["files"][0]["height"]) == (480, 360)

@@ -54,7 +54,7 @@ def test_defaults(job, task):
 def test_each_command_hands_its_options_to_the_job(job, task):
     flags = (
         "--output out/ --model m.safetensors --device cuda:1 --precision bf16 --tile 256"
-        " --overlap 32 --pooling global --tta --strength 0.5 --format webp --quality 80"
+        " --overlap 32 --pooling global --max-memory 1.5G --tta --strength 0.5 --format webp --quality 80"
         " --bit-depth 16 --strip-metadata --overwrite --in-place --dry-run"
     )
     assert module.run([task, "a.png", "-", *flags.split()]) == 0
@@ -67,6 +67,7 @@ def test_each_command_hands_its_options_to_the_job(job, task):
         tile=256,
         overlap=32,
         pooling="global",
+        max_memory_bytes=1536 * 2**20,
         tta=True,
         strength=0.5,
         format="webp",
@@ -108,6 +109,11 @@ def test_upscale_takes_a_scale(job, monkeypatch, tmp_path):
             ["derain", "a.png", "--pooling", "max"],
             "error: Invalid value for '--pooling': 'max' is not one of 'auto', 'local', 'global'"
             " (see restore derain --help)",
+        ),
+        (
+            ["deblur", "a.png", "--max-memory", "much"],
+            "error: Invalid value for '--max-memory': 'much' is no size such as 800M or 1.5G"
+            " (see restore deblur --help)",
         ),
         (
             ["enhance"],
@@ -164,10 +170,15 @@ def test_json_goes_to_stderr_when_the_image_takes_stdout(job, capsys, arguments)
 
 
 def test_a_dry_run_says_what_would_be_done(job, capsys):
-    job.files = (FileResult("a.png", "b.png", "planned", 8, 4), FAILED)
-    module.run(["deblur", "a.png", "c.png", "--dry-run"])
+    large = FileResult(
+        "d.tif", "e.tif", "planned", 20000, 10000, in_parts=True, tiles="9 of 4x2",
+        predicted_s=480.4, predicted_peak_bytes=1300 * 2**20,
+    )  # fmt: skip
+    job.files = (FileResult("a.png", "b.png", "planned", 8, 4, predicted_s=2.56), large, FAILED)
+    module.run(["deblur", "a.png", "d.tif", "c.png", "--dry-run"])
     assert capsys.readouterr().out.splitlines() == [
-        "a.png -> b.png (8x4)",
+        "a.png -> b.png (8x4, about 2.6 s)",
+        "d.tif -> e.tif (20000x10000, tiles: 9 of 4x2, in parts, about 480 s, peak 1300 MiB)",
         "c.png: would fail: bad",
         "model m, device cpu, precision fp32, tile auto",
     ]

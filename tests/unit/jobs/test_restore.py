@@ -198,15 +198,6 @@ def test_what_a_format_cannot_hold_fails_before_the_network_runs(restore, image_
     assert fake.seen == []
 
 
-def test_a_dry_run_does_nothing(restore, image_file, fake, tmp_path):
-    report = restore(image_file("a.png"), "gone.png", task="upscale", scale=4, dry_run=True)
-    assert [result.status for result in report.files] == ["planned", "failed"]
-    assert (report.files[0].width, report.files[0].height) == (320, 280)
-    assert report.device == "cpu" or report.device.startswith(("cuda", "mps"))
-    assert fake.made == []
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-
-
 def test_derived_names_replace_with_overwrite_only(restore, image_file, tmp_path):
     image_file("a.png")
     (tmp_path / "a_deblur.png").write_bytes(b"old")

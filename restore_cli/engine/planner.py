@@ -1,0 +1,131 @@
+"""What restoring an image will take, before it is done: tiles, memory, seconds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from restore_cli.engine.memory import ENOUGH_BYTES
+from restore_cli.engine.restorer import Restorer
+
+# Calibration: one tile on each worker, of the size to be used unless that takes longer than this.
+_CALIBRATION_S = 1.5
+_WARM_SIDE, _TRIAL_SIDE = 64, 128
+_STEP = 32
+
+_LEAST_SHARE = 2**20
+_SHRINK = 0.8  # of the network's share, each time it turned out to be too much
+
+
+@dataclass(frozen=True, slots=True)
+class TilePlan:
+    """The tiles of an image.
+
+    Attributes:
+        height: of a tile, in pixels.
+        width: likewise.
+        count: how many.
+        at_once: how many are worked on at the same time.
+        bytes_per_pixel: see ``Restorer``.
+    """
+
+    height: int
+    width: int
+    count: int
+    at_once: int
+    bytes_per_pixel: int
+
+    @property
+    def network_bytes(self) -> int:
+        """What the network needs at its peak."""
+        return min(self.at_once, self.count) * self.height * self.width * self.bytes_per_pixel
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that go through the network, what tiles share more than once."""
+        return self.count * self.height * self.width
+
+    def seconds(self, seconds_per_pixel: float) -> float:
+        """Return how long they take.
+
+        Args:
+            seconds_per_pixel: of one tile among ``at_once``; see :func:`measure_speed`.
+        """
+        rounds = -(-self.count // self.at_once)
+        return rounds * self.height * self.width * seconds_per_pixel
+
+
+def plan_tiles(restorer: Restorer, height: int, width: int) -> TilePlan:
+    """Return the tiles in which an image would be restored now."""
+    grid = restorer.grid(height, width)
+    return TilePlan(*grid.tile, grid.count, restorer.at_once, restorer.bytes_per_pixel)
+
+
+def fit(
+    restorer: Restorer, height: int, width: int, limit_bytes: int, beside: Callable[[TilePlan], int]
+) -> TilePlan:
+    """Set the restorer's share of the memory so that an image fits, and return its tiles.
+
+    Args:
+        restorer: gets its ``max_memory_bytes``.
+        height: of the image, in pixels.
+        width: likewise.
+        limit_bytes: for everything.
+        beside: tiles → bytes that everything but the network takes.
+
+    Raises:
+        MemoryTooSmallError: even the smallest tiles need more.
+    """
+    share = max(1, min(limit_bytes, ENOUGH_BYTES))
+    while True:
+        restorer.max_memory_bytes = share
+        plan = plan_tiles(restorer, height, width)
+        need = plan.network_bytes + beside(plan)
+        if need <= limit_bytes:
+            return plan
+        if share == 1:
+            raise MemoryTooSmallError(need)
+        share = int(share * _SHRINK) if share > _LEAST_SHARE else 1
+
+
+class MemoryTooSmallError(Exception):
+    """There is less memory than the smallest tiles need: ``need_bytes`` for everything."""
+
+    def __init__(self, need_bytes: int) -> None:
+        super().__init__(f"{need_bytes} bytes")
+        self.need_bytes = need_bytes
+
+
+def measure_speed(restorer: Restorer, plan: TilePlan) -> float:
+    """Return the seconds a pixel of a tile takes while all workers are busy.
+
+    Of a tile as large as the plan's where that takes no more than a second or two, else of one that
+    does; larger tiles are a little slower for each pixel.
+    """
+    at_once = min(plan.at_once, plan.count)
+    _time(restorer, _WARM_SIDE, _WARM_SIDE, at_once)
+    height, width = min(plan.height, _TRIAL_SIDE), min(plan.width, _TRIAL_SIDE)
+    seconds = _time(restorer, height, width, at_once)
+    rate = seconds / (height * width)
+    pixels = _CALIBRATION_S / rate
+    shrink = min(1.0, math.sqrt(pixels / (plan.height * plan.width)))
+    larger = [
+        max(_TRIAL_SIDE, int(side * shrink) // _STEP * _STEP) for side in (plan.height, plan.width)
+    ]
+    if larger[0] * larger[1] <= height * width:
+        return rate
+    return _time(restorer, larger[0], larger[1], at_once) / (larger[0] * larger[1])
+
+
+def _time(restorer: Restorer, height: int, width: int, at_once: int) -> float:
+    rule = restorer.multiple_of
+    shape = (1, 3, -(-height // rule) * rule, -(-width // rule) * rule)
+    tiles = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for _ in range(at_once)]
+    start_s = time.perf_counter()
+    for _ in restorer.restore_tiles(tiles):
+        pass
+    return time.perf_counter() - start_s

@@ -1,0 +1,181 @@
+"""How an image's share of the memory is set, and what restoring it will take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from restore_cli.imaging.image import Image
+from restore_cli.imaging.tiff_stream import TiffReader
+from restore_cli.jobs.budget import (
+    STREAM_LIMIT_BYTES,
+    Budget,
+    ImageBytes,
+    stream_bytes,
+    stream_cache_bytes,
+)
+from restore_cli.jobs.opened import Opened, encode, long_strip
+from restore_cli.jobs.report import FileResult
+from restore_cli.jobs.speed import speed
+
+if TYPE_CHECKING:
+    from restore_cli.engine.planner import TilePlan
+    from restore_cli.engine.restorer import Restorer
+    from restore_cli.jobs.restore import RestoreOptions
+
+_BAND = 64  # rows that are read to see how fast that is
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An image's tiles, and what the process takes at its peak."""
+
+    tiles: TilePlan
+    peak_bytes: int
+
+
+def share_memory(opened: Opened, restorer: Restorer, scale: int, budget: Budget) -> Share:
+    """Tell the engine how much of the memory is its own for this image.
+
+    Raises:
+        DeviceError: there is too little for any tile.
+    """
+    image, reader = opened.image, opened.reader
+    if reader is not None:
+        return _share_in_parts(reader, restorer, budget)
+    return share_whole(
+        ImageBytes.of(image, scale), image.width * scale, image.height * scale, restorer, budget
+    )
+
+
+def share_whole(
+    image: ImageBytes, width: int, height: int, restorer: Restorer, budget: Budget
+) -> Share:
+    """Tell the engine how much memory is its own for an image that is in memory as a whole.
+
+    Raises:
+        DeviceError: there is too little for any tile.
+    """
+    from restore_cli.engine.planner import plan_tiles
+
+    if budget.limit_bytes is None:
+        restorer.max_memory_bytes = None
+        tiles = plan_tiles(restorer, height, width)
+    else:
+        beside = budget.program_bytes + image.working
+        tiles = _fit(restorer, (height, width), budget.limit_bytes, lambda _: beside, budget)
+    return Share(tiles, budget.peak(image, tiles.network_bytes))
+
+
+def _share_in_parts(reader: TiffReader, restorer: Restorer, budget: Budget) -> Share:
+    height, width, channels = reader.header.pixels.shape
+    segments = reader.segments
+
+    def cache_bytes(tiles: TilePlan) -> int:
+        return stream_cache_bytes(segments.row_bytes, segments.segment_rows, tiles.height)
+
+    def beside(tiles: TilePlan) -> int:
+        parts = stream_bytes(width, channels, tiles.height, cache_bytes(tiles))
+        return budget.program_bytes + parts
+
+    # Without a limit of the user's, very wide images may still take more than usual.
+    limit = budget.limit_bytes or max(STREAM_LIMIT_BYTES, _least(beside, restorer))
+    tiles = _fit(restorer, (height, width), limit, beside, budget)
+    segments.cache_bytes = cache_bytes(tiles)
+    return Share(tiles, beside(tiles) + tiles.network_bytes)
+
+
+def _least(beside: Callable[[TilePlan], int], restorer: Restorer) -> int:
+    from restore_cli.engine.memory import SMALLEST_TILE
+    from restore_cli.engine.planner import TilePlan
+
+    side = 2 * SMALLEST_TILE
+    tiles = TilePlan(side, side, restorer.at_once, restorer.at_once, restorer.bytes_per_pixel)
+    return beside(tiles) + tiles.network_bytes
+
+
+def _fit(
+    restorer: Restorer,
+    size: tuple[int, int],
+    limit_bytes: int,
+    beside: Callable[[TilePlan], int],
+    budget: Budget,
+) -> TilePlan:
+    from restore_cli.engine.planner import MemoryTooSmallError, fit, plan_tiles
+
+    try:
+        return fit(restorer, *size, limit_bytes, beside)
+    except MemoryTooSmallError as error:
+        if budget.limit_bytes is None:  # a tile the user has named; let it try
+            return plan_tiles(restorer, *size)
+        raise budget.too_small(error.need_bytes) from error
+
+
+def planned(
+    opened: Opened, restorer: Restorer, options: RestoreOptions, budget: Budget, load_s: float
+) -> FileResult:
+    """Return what restoring an image will take: seconds, memory, tiles.
+
+    Args:
+        opened: the image.
+        restorer: what would restore it.
+        options: how.
+        budget: of memory.
+        load_s: how long the model took to load, if this image is the one that has to wait.
+
+    Raises:
+        DeviceError: there is too little memory.
+    """
+    image, scale = opened.image, options.scale
+    share = share_memory(opened, restorer, scale, budget)
+    variant = f"pooling {options.pooling}, tta {options.tta}"
+    rate = speed(restorer, share.tiles, variant) if options.strength else 0.0
+    read_s = opened.read_s if opened.reader is None else _reading_s(opened.reader)
+    write_s = _writing_s(opened, options)
+    tiles = share.tiles
+    return FileResult(
+        opened.target.source,
+        opened.target.path,
+        "planned",
+        image.width * scale,
+        image.height * scale,
+        in_parts=opened.reader is not None,
+        tiles=f"{tiles.count} of {tiles.width}x{tiles.height}",
+        predicted_s=load_s + read_s + share.tiles.seconds(rate) + write_s,
+        predicted_peak_bytes=share.peak_bytes,
+    )
+
+
+def _reading_s(reader: TiffReader) -> float:
+    """Return how long it takes to read a file in parts, judging by some of it."""
+    image: Image = reader.header
+    rows = min(_BAND, image.height)
+    middle = (image.height - rows) // 2
+    started_s = time.perf_counter()
+    reader.read(middle, middle + rows, 0, image.width)
+    seconds = (time.perf_counter() - started_s) * image.height / rows
+    # Tiles are read, and so are the rows they become; some images are looked through before.
+    return seconds * (3 if reader.may_leave_range else 2)
+
+
+def _writing_s(opened: Opened, options: RestoreOptions) -> float:
+    """Return how long it takes to write the result, judging by a strip of the image."""
+    strip = long_strip(_sample(opened), options.scale)
+    encode(strip, opened.target, options)  # the first call also loads the codec
+    started_s = time.perf_counter()
+    encode(strip, opened.target, options)
+    seconds = time.perf_counter() - started_s
+    pixels = opened.image.width * opened.image.height * options.scale**2
+    return seconds * pixels / (strip.width * strip.height)
+
+
+def _sample(opened: Opened) -> Image:
+    """Return an image with pixels worth encoding: those of the header are all 0."""
+    image = opened.image
+    if opened.reader is None:
+        return image
+    rows = min(_BAND, image.height)
+    pixels, alpha = opened.reader.read(0, rows, 0, image.width)
+    return Image(pixels, alpha, image.depth, image.metadata, image.format)

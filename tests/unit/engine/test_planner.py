@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from restore_cli.engine.planner import (
+    MemoryTooSmallError,
+    TilePlan,
+    fit,
+    measure_speed,
+    plan_tiles,
+)
+from restore_cli.engine.restorer import Restorer
+
+MIB = 2**20
+
+
+@pytest.fixture
+def restorer(narrow):
+    return Restorer(narrow, device="cpu", precision="fp32", check=False)
+
+
+def test_values():
+    plan = TilePlan(height=100, width=200, count=5, at_once=2, bytes_per_pixel=300)
+    assert plan.network_bytes == 2 * 100 * 200 * 300
+    assert plan.seconds(1e-3) == pytest.approx(3 * 20)  # the fifth is alone in its round
+    one = TilePlan(100, 200, 1, 2, 300)
+    assert one.network_bytes == 100 * 200 * 300
+
+
+def test_the_plan_is_what_the_engine_does(restorer, rng):
+    pixels = rng.random((200, 300, 3), dtype="float32")
+    restorer.max_memory_bytes = 60 * MIB
+    plan = plan_tiles(restorer, 200, 300)
+    steps = []
+    restorer(pixels, lambda *step: steps.append(step))
+    assert plan.count == steps[-1][1] > 1
+
+
+def test_memory_is_shared_until_all_fits(restorer):
+    def beside(plan):
+        return plan.height * 100_000
+
+    plans = [fit(restorer, 2000, 2000, limit * MIB, beside) for limit in (1000, 200, 100)]
+    for plan, limit in zip(plans, (1000, 200, 100), strict=True):
+        assert plan.network_bytes + beside(plan) <= limit * MIB
+        assert plan == plan_tiles(restorer, 2000, 2000) or limit != 100
+    counts = [plan.count for plan in plans]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+def test_errors(restorer):
+    with pytest.raises(MemoryTooSmallError) as caught:
+        fit(restorer, 2000, 2000, 50 * MIB, lambda _: 49 * MIB)
+    need = caught.value.need_bytes
+    assert need > 50 * MIB
+    assert fit(restorer, 2000, 2000, need, lambda _: 49 * MIB).network_bytes <= need - 49 * MIB
+
+
+def test_speed_is_measured_with_all_workers_on_tiles_that_are_not_too_large(restorer, monkeypatch):
+    sizes = []
+    original = restorer.restore_tiles
+
+    def seen(tiles):
+        tiles = list(tiles)
+        sizes.append((len(tiles), *tiles[0].shape[-2:]))
+        return original(tiles)
+
+    monkeypatch.setattr(restorer, "restore_tiles", seen)
+    assert 0 < measure_speed(restorer, TilePlan(160, 192, 9, 2, 100)) < 1
+    assert sizes[-1] == (2, 160, 192)
+    measure_speed(restorer, TilePlan(100_000, 100_000, 1, 2, 100))
+    assert sizes[-1][0] == 1
+    assert 128 <= sizes[-1][1] < 10_000
