@@ -18,6 +18,7 @@ from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
 from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
 from restore_cli.cli.doctor import doctor
+from restore_cli.cli.export import EXPORT_EXAMPLES, export
 from restore_cli.cli.models import models_app
 from restore_cli.cli.restore import COMMANDS, restoring_command
 from restore_cli.cli.train import TRAIN_EXAMPLES, train
@@ -62,6 +63,7 @@ for row in COMMANDS:
     app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
 app.command(epilog=TRAIN_EXAMPLES)(train)
 app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command(epilog=EXPORT_EXAMPLES)(export)
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
 app.command(epilog=DOCTOR_EXAMPLES)(doctor)
