@@ -67,18 +67,11 @@ class LossConfig:
 class OptimizerConfig:
     """Adam; weight decay is decoupled from the gradient (AdamW) unless said otherwise."""
 
-    kind: str = "adam"  # or muon
     lr: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     is_decay_coupled: bool = False  # added to the gradient, as Adam had it before AdamW
     clip_norm: float = 0.0  # largest norm of the gradient; 0: no limit
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("adam", "muon"):
-            raise ValueError(f"optimizer {self.kind!r} is neither adam nor muon")
-        if self.kind == "muon" and self.weight_decay:
-            raise ValueError("muon has no weight decay here")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,10 @@ from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from restore_cli.training.config import OptimizerConfig
-from restore_cli.training.muon import Muon
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig) -> Optimizer:
-    """Return Adam, AdamW where the recipe decays the weights apart from the gradient, or Muon."""
-    if config.kind == "muon":
-        return Muon(parameters, config.lr, config.betas)
+    """Return Adam, or AdamW where the recipe decays the weights apart from the gradient."""
     if config.weight_decay and not config.is_decay_coupled:
         return AdamW(
             parameters, config.lr, config.betas, weight_decay=config.weight_decay, fused=True
