@@ -188,29 +188,33 @@ void spread(const float* x, const Image& image, Index channels, const Block& blo
     }
 }
 
-// A group's products at one point: [tile][channel] · [channel][panel], 36 panels between tiles.
+// A group's products at one point for kHalves × 8 output channels: [tile][channel] ·
+// [channel][panel], with the panels of 36 points between tiles.
+template <int kHalves>
 void multiply(const float* spectra, Index channels, const float* weights, float* products) {
     const Index next = channels * kPanel;  // the weights of the next point
-    Vector sum[kGroup][2];
+    Vector sum[kGroup][kHalves];
 #pragma GCC unroll 6
-    for (int tile = 0; tile < kGroup; ++tile) sum[tile][0] = sum[tile][1] = _mm256_setzero_ps();
+    for (int tile = 0; tile < kGroup; ++tile)
+        for (int half = 0; half < kHalves; ++half) sum[tile][half] = _mm256_setzero_ps();
 #pragma GCC unroll 4
     for (Index channel = 0; channel < channels; ++channel) {
-        const Vector low = _mm256_load_ps(weights), high = _mm256_load_ps(weights + kLanes);
+        Vector weight[kHalves];
+        for (int half = 0; half < kHalves; ++half)
+            weight[half] = _mm256_load_ps(weights + half * kLanes);
         fetch(weights + next);
         weights += kPanel;
 #pragma GCC unroll 6
         for (int tile = 0; tile < kGroup; ++tile) {
             const Vector value = _mm256_broadcast_ss(spectra + tile * channels + channel);
-            sum[tile][0] = _mm256_fmadd_ps(value, low, sum[tile][0]);
-            sum[tile][1] = _mm256_fmadd_ps(value, high, sum[tile][1]);
+            for (int half = 0; half < kHalves; ++half)
+                sum[tile][half] = _mm256_fmadd_ps(value, weight[half], sum[tile][half]);
         }
     }
 #pragma GCC unroll 6
-    for (int tile = 0; tile < kGroup; ++tile) {
-        _mm256_store_ps(products + tile * kPoints * kPanel, sum[tile][0]);
-        _mm256_store_ps(products + tile * kPoints * kPanel + kLanes, sum[tile][1]);
-    }
+    for (int tile = 0; tile < kGroup; ++tile)
+        for (int half = 0; half < kHalves; ++half)
+            _mm256_store_ps(products + tile * kPoints * kPanel + half * kLanes, sum[tile][half]);
 }
 
 inline Vector activate(Vector value, const Activation& activation) {
@@ -285,14 +289,15 @@ struct Convolution {
 // filled up with what was in memory: rows of a product do not mix, and nobody gathers these.
 void multiply_block(const Convolution& conv, const Block& block, const Block& following,
                     Index channel, const float* spectra, float* products) {
+    const auto product = conv.channels_out - channel < kPanel ? multiply<1> : multiply<2>;
     const float* panel = conv.weights + channel * kPoints * conv.channels_in;
     for (Index point = 0; point < kPoints; ++point) {
         const float* from = spectra + point * point_pitch(conv.channels_in);
         for (Index group = 0; group * kGroup < block.tiles; ++group) {
             fetch_ahead(conv, block, following, group, point, channel);
-            multiply(from + group * kGroup * conv.channels_in, conv.channels_in,
-                     panel + point * conv.channels_in * kPanel,
-                     products + (group * kGroup * kPoints + point) * kPanel);
+            product(from + group * kGroup * conv.channels_in, conv.channels_in,
+                    panel + point * conv.channels_in * kPanel,
+                    products + (group * kGroup * kPoints + point) * kPanel);
         }
     }
 }

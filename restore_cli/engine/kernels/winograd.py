@@ -22,7 +22,7 @@ LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
 _PANEL: Final = 16  # output channels the library works on at a time
 _VECTOR: Final = 8  # channels it loads at a time
-_MOST_CHANNELS: Final = 1024  # ours have up to 256; more are untested
+_MOST_CHANNELS: Final = 512  # more were not measured
 
 # Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
 # winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
@@ -47,12 +47,16 @@ class Conv3x3:
     """A 3×3 convolution with stride 1 and a zero padding of 1, for inference on the CPU.
 
     Runs on the calling thread alone and without the interpreter's lock; several threads may call
-    one object at once. Agrees with the direct sum in float32 to about 1e-6 of the largest value.
+    one object at once. With random weights it agrees with float64 to 121 dB (512 channels) to
+    136 dB (16), by PSNR against the largest value; the direct sum in float32 does to 134 or more.
     """
 
     @staticmethod
     def takes(weight: Tensor) -> bool:
-        """Whether a convolution with this weight can be computed here, and faster than by PyTorch.
+        """Whether a convolution with this weight can be computed here.
+
+        Where it can, it was faster than oneDNN's direct sum at all sizes measured
+        (tests/benchmarks/kernels.py): 1.2 times with 8 channels, 2 with 16, 3 with 64 and more.
 
         Args:
             weight: any convolution's weight. Stride, padding, dilation and groups are for the
@@ -86,7 +90,6 @@ class Conv3x3:
         self._weights = _at_points(weight.detach())
         self._bias = None if bias is None else bias.detach().float().contiguous().clone()
 
-    @torch.inference_mode()
     def __call__(self, x: Tensor, slope: float | None = None, add: Tensor | None = None) -> Tensor:
         """Return ``act(conv(x) + bias) + add``.
 

@@ -48,8 +48,8 @@ def test_channel_counts(channels_in, channels_out):
 
 @needs_kernels
 def test_widest():
-    weight, bias = conv(256, 256)
-    x = torch.randn(1, 256, 32, 32)
+    weight, bias = conv(512, 512)
+    x = torch.randn(1, 512, 20, 16)
     assert agreement_db(Conv3x3(weight, bias)(x), exact(x, weight, bias)) > AGREEMENT_DB
 
 
@@ -147,6 +147,7 @@ def test_takes():
         (16,),
     ]:
         assert not Conv3x3.takes(torch.zeros(shape)), shape
+    assert not Conv3x3.takes(torch.zeros(1024, 8, 3, 3))
     assert not Conv3x3.takes(torch.zeros(16, 16, 3, 3, dtype=torch.bfloat16))
     assert not Conv3x3.takes(torch.zeros(16, 16, 3, 3, device="meta"))
 
