@@ -15,13 +15,18 @@ from restore_cli.errors import DeviceError
 
 T = TypeVar("T")
 
-# Bytes a network holds at its peak for each pixel of a tile, from its config. Measured as growth of
-# the process's peak memory over one fp32 call without gradients on a CPU (torch 2.13, 256² to
-# 768², blocks 1 and 8): MIMO-UNet 70 to 79 for each channel of width, 40 in bf16. Not measured on
-# GPUs; in half precision they should need less of their own and some for cuDNN.
+# Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
+# CPU with two workers (torch 2.13, AVX2) through the engine: growth of the process's peak over one
+# round of tiles of 192² to 640², and a fifth more, which many rounds leave behind (MIMO-UNet of
+# width 16: 930 in one round of 512², 1130 to 1150 over a whole image). Not measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: 80 * int(config.width),
+    "mimo-unet": lambda config: min(72 * int(config.width), 512 + 40 * int(config.width)),
+    "mprnet": lambda config: 82 * int(config.features),
+    "mirnet": lambda config: 76 * int(config.features),
+    "pss-nsc": lambda config: 160 * int(config.width),
+    "formresnet": lambda config: 26 * int(config.features),
+    "diffresnet": lambda config: 28 * int(config.features),
 }
 UNMEASURED_BYTES_PER_PIXEL = 8000
 

@@ -13,7 +13,7 @@ from restore_cli.engine.memory import ENOUGH_BYTES
 from restore_cli.engine.restorer import Restorer
 
 # Calibration: one tile on each worker, of the size to be used unless that takes longer than this.
-_CALIBRATION_S = 1.5
+_CALIBRATION_S = 1.0
 _WARM_SIDE, _TRIAL_SIDE = 64, 128
 _STEP = 32
 
@@ -118,7 +118,10 @@ def measure_speed(restorer: Restorer, plan: TilePlan) -> float:
     ]
     if larger[0] * larger[1] <= height * width:
         return rate
-    return _time(restorer, larger[0], larger[1], at_once) / (larger[0] * larger[1])
+    seconds = _time(restorer, larger[0], larger[1], at_once)
+    if seconds < _CALIBRATION_S:  # the first of a size also waits for its memory
+        seconds = min(seconds, _time(restorer, larger[0], larger[1], at_once))
+    return seconds / (larger[0] * larger[1])
 
 
 def _time(restorer: Restorer, height: int, width: int, at_once: int) -> float:

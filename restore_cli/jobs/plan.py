@@ -13,6 +13,7 @@ from restore_cli.jobs.budget import (
     STREAM_LIMIT_BYTES,
     Budget,
     ImageBytes,
+    rows_bytes,
     stream_bytes,
     stream_cache_bytes,
 )
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from restore_cli.engine.planner import TilePlan
     from restore_cli.engine.restorer import Restorer
     from restore_cli.jobs.restore import RestoreOptions
+
+# Until the first image is opened, and what a network needs longer the first time.
+START_S = 0.6
 
 _BAND = 64  # rows that are read to see how fast that is
 
@@ -45,13 +49,12 @@ def share_memory(opened: Opened, restorer: Restorer, scale: int, budget: Budget)
     image, reader = opened.image, opened.reader
     if reader is not None:
         return _share_in_parts(reader, restorer, budget)
-    return share_whole(
-        ImageBytes.of(image, scale), image.width * scale, image.height * scale, restorer, budget
-    )
+    shape = (image.height * scale, image.width * scale, image.pixels.shape[2])
+    return share_whole(ImageBytes.of(image, scale), shape, restorer, budget)
 
 
 def share_whole(
-    image: ImageBytes, width: int, height: int, restorer: Restorer, budget: Budget
+    image: ImageBytes, shape: tuple[int, int, int], restorer: Restorer, budget: Budget
 ) -> Share:
     """Tell the engine how much memory is its own for an image that is in memory as a whole.
 
@@ -60,13 +63,19 @@ def share_whole(
     """
     from restore_cli.engine.planner import plan_tiles
 
+    height, width, channels = shape
+
+    def beside(tiles: TilePlan) -> int:
+        rows = rows_bytes(width, channels, tiles.height)
+        return budget.program_bytes + image.working + rows
+
     if budget.limit_bytes is None:
         restorer.max_memory_bytes = None
         tiles = plan_tiles(restorer, height, width)
     else:
-        beside = budget.program_bytes + image.working
-        tiles = _fit(restorer, (height, width), budget.limit_bytes, lambda _: beside, budget)
-    return Share(tiles, budget.peak(image, tiles.network_bytes))
+        tiles = _fit(restorer, (height, width), budget.limit_bytes, beside, budget)
+    coding = budget.program_bytes + image.coding
+    return Share(tiles, max(coding, beside(tiles) + tiles.network_bytes))
 
 
 def _share_in_parts(reader: TiffReader, restorer: Restorer, budget: Budget) -> Share:
@@ -123,7 +132,7 @@ def planned(
         restorer: what would restore it.
         options: how.
         budget: of memory.
-        load_s: how long the model took to load, if this image is the one that has to wait.
+        load_s: how long the model took to load; 0 if another image has waited for that.
 
     Raises:
         DeviceError: there is too little memory.
@@ -132,6 +141,7 @@ def planned(
     share = share_memory(opened, restorer, scale, budget)
     variant = f"pooling {options.pooling}, tta {options.tta}"
     rate = speed(restorer, share.tiles, variant) if options.strength else 0.0
+    start_s = (START_S + load_s) if load_s else 0.0
     read_s = opened.read_s if opened.reader is None else _reading_s(opened.reader)
     write_s = _writing_s(opened, options)
     tiles = share.tiles
@@ -143,7 +153,7 @@ def planned(
         image.height * scale,
         in_parts=opened.reader is not None,
         tiles=f"{tiles.count} of {tiles.width}x{tiles.height}",
-        predicted_s=load_s + read_s + share.tiles.seconds(rate) + write_s,
+        predicted_s=start_s + read_s + share.tiles.seconds(rate) + write_s,
         predicted_peak_bytes=share.peak_bytes,
     )
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.registry import ARCHITECTURES, make_config
 from restore_cli.engine.memory import (
     UNMEASURED_BYTES_PER_PIXEL,
     available_bytes,
@@ -59,11 +60,17 @@ def test_the_first_tile_is_the_image_if_it_fits():
     assert first_tile(1000, 1000, 100, 0) == 128
 
 
-def test_bytes_per_pixel_grow_with_the_width():
-    from models.registry import make_config
+WIDTHS = {"mimo-unet": "width", "pss-nsc": "width"}
 
-    wide, narrow = (make_config("mimo-unet", {"width": width}) for width in (32, 8))
-    assert bytes_per_pixel("mimo-unet", wide) == 4 * bytes_per_pixel("mimo-unet", narrow)
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_bytes_per_pixel_grow_with_the_width(architecture):
+    name = WIDTHS.get(architecture, "features")
+    wide, narrow = (make_config(architecture, {name: width}) for width in (64, 16))
+    assert 2 < bytes_per_pixel(architecture, wide) / bytes_per_pixel(architecture, narrow) <= 4
+
+
+def test_bytes_per_pixel_of_what_was_not_measured():
     assert bytes_per_pixel("unheard-of", None) == UNMEASURED_BYTES_PER_PIXEL
 
 
