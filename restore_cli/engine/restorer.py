@@ -27,6 +27,7 @@ from restore_cli.engine.device import (
     choose_precision,
 )
 from restore_cli.engine.fused.network import fused
+from restore_cli.engine.kernels import winograd
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
     SMALLEST_TILE,
@@ -202,6 +203,14 @@ class Restorer:
         first, rest = with_smaller_tiles(begun, *self._tile_sizes(height, width))
         yield first
         yield from rest
+
+    @property
+    def backend(self) -> str:
+        """How the network is computed, for people to read."""
+        if self.device.type != "cpu":
+            return f"PyTorch, batches of {self._runner.at_once}"
+        uses_kernels = self.precision == "fp32" and winograd.is_available()
+        return "oneDNN and compiled kernels" if uses_kernels else "oneDNN"
 
     def context(self, tile: int) -> int:
         """Return the pixels of context on each inner side of a tile of this size."""

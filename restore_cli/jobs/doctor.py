@@ -31,7 +31,10 @@ PACKAGES = {
 }
 
 # Importable name → extra that brings it, what it is for.
-EXTRAS = {"tensorboard": ("tensorboard", "curves of training runs")}
+EXTRAS = {
+    "onnxruntime": ("onnx", "export and for rivals in bench"),
+    "tensorboard": ("tensorboard", "curves of training runs"),
+}
 
 # A flat grey comes back nearly as it was, even from a lossy codec.
 MAX_CODEC_ERROR = 0.02
