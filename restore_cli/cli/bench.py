@@ -13,6 +13,7 @@ from restore_cli.cli.console import console
 
 if TYPE_CHECKING:
     from restore_cli.jobs.bench.report import BenchReport, Run, Timed
+    from restore_cli.jobs.bench.run import BenchOptions
 
 BENCH_EXAMPLES = """
 \b
@@ -21,6 +22,7 @@ Examples:
   restore bench -m mimo-unet -m mprnet --size 256x256    published sizes, random weights
   restore bench --size 1280x720 --tile 0 --precision fp32 --json
   restore bench --against rival.onnx --sigma 15
+  restore bench --plan --size 20000x20000                what that would take
 """
 
 COLUMNS = (
@@ -81,6 +83,13 @@ def bench(
         bool,
         typer.Option("--memory/--no-memory", help="Measure peaks too, each in its own process."),
     ] = True,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan", help="Only predict: tiles, seconds and peak memory for TIFFs of these sizes."
+        ),
+    ] = False,
+    max_memory: options.MaxMemory = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.Tile = "auto",
@@ -102,25 +111,49 @@ def bench(
     from restore_cli.jobs.bench.run import BenchOptions  # torch loads here
     from restore_cli.jobs.bench.run import bench as run_bench
 
-    report = run_bench(
-        BenchOptions(
-            models=tuple(model or ()),
-            sizes=sizes,
-            repeats=repeats,
-            device=device,
-            precision=precision,
-            tile=options.number_or_auto(tile),
-            pooling=pooling,
-            against=tuple(against or ()),
-            sigma_8bit=sigma,
-            memory=memory,
-        ),
-        console.info,
+    chosen = BenchOptions(
+        models=tuple(model or ()),
+        sizes=sizes,
+        repeats=repeats,
+        device=device,
+        precision=precision,
+        tile=options.number_or_auto(tile),
+        pooling=pooling,
+        against=tuple(against or ()),
+        sigma_8bit=sigma,
+        memory=memory,
     )
+    if plan:
+        _show_plan(chosen, options.memory_bytes(max_memory) if max_memory else None)
+        return
+    report = run_bench(chosen, console.info)
     if json:
         console.json_object(report.to_dict())
     else:
         _show(report)
+
+
+def _show_plan(chosen: BenchOptions, max_memory_bytes: int | None) -> None:
+    from restore_cli.jobs.bench.plan import plan
+
+    rows = list(plan(chosen, max_memory_bytes))
+    if console.json:
+        console.json_object({"plans": [row.to_dict() for row in rows]})
+        return
+    console.table(
+        ("model", "size", "how", "tiles", "seconds", "peak memory"),
+        [
+            (
+                row.model,
+                f"{row.width}x{row.height}",
+                "in parts" if row.in_parts else "in memory",
+                row.tiles,
+                f"{row.network_s:.3g}",
+                f"{row.peak_bytes / 2**20:.0f} MiB",
+            )
+            for row in rows
+        ],
+    )
 
 
 def _show(report: BenchReport) -> None:

@@ -61,21 +61,24 @@ class TiffReader:
         file = opened.enter_context(self._path.open("rb"))
         if not file.seekable() or identify(file.read(512)) != "tiff":
             raise ValueError("not a TIFF file")
-        data = opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         tiff = opened.enter_context(tifffile.TiffFile(self._path))
         self._page = page = tiff.pages.first
-        check_streamed_size(page.imagewidth, page.imagelength, len(data))
-        check_page(page, len(data))
+        size = tiff.filehandle.size
+        check_streamed_size(page.imagewidth, page.imagelength, size)
+        check_page(page, size)
         self.segments = Segments(self._path, page)
         opened.callback(self.segments.close)
-        metadata = page_metadata(data, page)
+        # Mapped, not read: of a large file, only what is looked at is loaded.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            metadata = page_metadata(data, page)
         self._icc = metadata.icc
         corner = as_picture(page, self.segments.read(0, 1, 0, 1), self._icc)
         image = corner.image(metadata, (), is_lossless=is_lossless(page))
         metadata, self._orientation, notes = upright_metadata(image.metadata)
         icc, icc_notes = fitting_icc(metadata.icc, image.pixels.shape[2])
-        size = (page.imagelength, page.imagewidth)
-        height, width = size[::-1] if self._orientation >= 5 else size
+        height, width = page.imagelength, page.imagewidth
+        if self._orientation >= 5:
+            height, width = width, height
         shape = (height, width, image.pixels.shape[2])
         self.header = Image(
             np.broadcast_to(np.float32(0), shape),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.tiff_stream import TiffReader
 from restore_cli.jobs.budget import (
+    PLANNED_SHARE,
     STREAM_LIMIT_BYTES,
     Budget,
     ImageBytes,
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 # Until the first image is opened, and what a network needs longer the first time.
 START_S = 0.6
 
-_BAND = 64  # rows that are read to see how fast that is
+_USABLE_SHARE = 0.8  # of the free memory
+_BAND = 64  # rows that are encoded to see how fast that is
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +77,54 @@ def share_whole(
     else:
         tiles = _fit(restorer, (height, width), budget.limit_bytes, beside, budget)
     coding = budget.program_bytes + image.coding
-    return Share(tiles, max(coding, beside(tiles) + tiles.network_bytes))
+    return Share(tiles, max(coding, beside(tiles) + tiles.host_bytes))
 
 
 def _share_in_parts(reader: TiffReader, restorer: Restorer, budget: Budget) -> Share:
     height, width, channels = reader.header.pixels.shape
     segments = reader.segments
+    share = share_in_parts(
+        (height, width, channels), segments.row_bytes, segments.segment_rows, restorer, budget
+    )
+    tile_rows = share.tiles.height
+    segments.cache_bytes = stream_cache_bytes(segments.row_bytes, segments.segment_rows, tile_rows)
+    return share
 
-    def cache_bytes(tiles: TilePlan) -> int:
-        return stream_cache_bytes(segments.row_bytes, segments.segment_rows, tiles.height)
+
+def share_in_parts(
+    shape: tuple[int, int, int],
+    stored_row_bytes: int,
+    segment_rows: int,
+    restorer: Restorer,
+    budget: Budget,
+) -> Share:
+    """Tell the engine how much memory is its own for an image that is restored in parts.
+
+    Args:
+        shape: height, width and channels of colour.
+        stored_row_bytes: what a row of pixels takes in the file, decoded.
+        segment_rows: height of a strip or tile of the file; 0: nothing has to be decoded.
+        restorer: gets its ``max_memory_bytes``.
+        budget: what there is.
+
+    Raises:
+        DeviceError: there is too little for any tile.
+    """
+    from restore_cli.engine.memory import available_ram_bytes
+
+    height, width, channels = shape
 
     def beside(tiles: TilePlan) -> int:
-        parts = stream_bytes(width, channels, tiles.height, cache_bytes(tiles))
-        return budget.program_bytes + parts
+        cache = stream_cache_bytes(stored_row_bytes, segment_rows, tiles.height)
+        return budget.program_bytes + stream_bytes(width, channels, tiles.height, cache)
 
-    # Without a limit of the user's, very wide images may still take more than usual.
-    limit = budget.limit_bytes or max(STREAM_LIMIT_BYTES, _least(beside, restorer))
+    limit = budget.limit_bytes
+    if limit is None:
+        free = int(_USABLE_SHARE * available_ram_bytes())
+        usual = min(STREAM_LIMIT_BYTES, budget.program_bytes + free)
+        limit = max(usual, _least(beside, restorer))  # very wide images take more
     tiles = _fit(restorer, (height, width), limit, beside, budget)
-    segments.cache_bytes = cache_bytes(tiles)
-    return Share(tiles, beside(tiles) + tiles.network_bytes)
+    return Share(tiles, beside(tiles) + tiles.host_bytes)
 
 
 def _least(beside: Callable[[TilePlan], int], restorer: Restorer) -> int:
@@ -101,8 +132,9 @@ def _least(beside: Callable[[TilePlan], int], restorer: Restorer) -> int:
     from restore_cli.engine.planner import TilePlan
 
     side = 2 * SMALLEST_TILE
-    tiles = TilePlan(side, side, restorer.at_once, restorer.at_once, restorer.bytes_per_pixel)
-    return beside(tiles) + tiles.network_bytes
+    at_once = restorer.at_once
+    tiles = TilePlan(side, side, at_once, at_once, restorer.bytes_per_pixel)
+    return int((beside(tiles) + tiles.host_bytes) / PLANNED_SHARE) + 1
 
 
 def _fit(
@@ -115,11 +147,11 @@ def _fit(
     from restore_cli.engine.planner import MemoryTooSmallError, fit, plan_tiles
 
     try:
-        return fit(restorer, *size, limit_bytes, beside)
+        return fit(restorer, *size, int(PLANNED_SHARE * limit_bytes), beside)
     except MemoryTooSmallError as error:
         if budget.limit_bytes is None:  # a tile the user has named; let it try
             return plan_tiles(restorer, *size)
-        raise budget.too_small(error.need_bytes) from error
+        raise budget.too_small(int(error.need_bytes / PLANNED_SHARE) + 1) from error
 
 
 def planned(
@@ -139,10 +171,11 @@ def planned(
     """
     image, scale = opened.image, options.scale
     share = share_memory(opened, restorer, scale, budget)
-    variant = f"pooling {options.pooling}, tta {options.tta}"
+    variant = variant_of(options.pooling, tta=options.tta)
     rate = speed(restorer, share.tiles, variant) if options.strength else 0.0
     start_s = (START_S + load_s) if load_s else 0.0
-    read_s = opened.read_s if opened.reader is None else _reading_s(opened.reader)
+    reader = opened.reader
+    read_s = opened.read_s if reader is None else _reading_s(reader, share.tiles.height)
     write_s = _writing_s(opened, options)
     tiles = share.tiles
     return FileResult(
@@ -158,10 +191,15 @@ def planned(
     )
 
 
-def _reading_s(reader: TiffReader) -> float:
-    """Return how long it takes to read a file in parts, judging by some of it."""
-    image: Image = reader.header
-    rows = min(_BAND, image.height)
+def variant_of(pooling: str, *, tta: bool = False) -> str:
+    """Return what makes a difference to the speed beside model, machine and tiles."""
+    return f"pooling {pooling}, tta {tta}"
+
+
+def _reading_s(reader: TiffReader, tile_rows: int) -> float:
+    """Return how long it takes to read a file in parts, judging by a row of tiles."""
+    image = reader.header
+    rows = min(tile_rows, image.height)
     middle = (image.height - rows) // 2
     started_s = time.perf_counter()
     reader.read(middle, middle + rows, 0, image.width)

@@ -109,7 +109,14 @@ class PreparedSource:
         Raises:
             ImageError: that part of the file is damaged.
         """
-        return self.values.into_unit(self._filled(top, bottom, left, right)[0])
+        if not self.reader.may_leave_range and self.reader.header.alpha is None:
+            return self.reader.read(top, bottom, left, right)[0]
+        # What is filled is read with a margin and copied many times: never a whole row of tiles.
+        side = _SURVEY_SIDE
+        starts = range(left, right, side)
+        parts = [self._filled(top, bottom, at, min(at + side, right))[0] for at in starts]
+        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return self.values.into_unit(pixels)
 
     def _filled(
         self, top: int, bottom: int, left: int, right: int

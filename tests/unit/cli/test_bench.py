@@ -54,3 +54,21 @@ def test_errors(arguments, monkeypatch, capsys, extra, code, line):
     assert out == ""
     assert line in err
     assert err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_plan_is_a_prediction_only(narrow_model_file, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["bench", "--plan", "-m", str(narrow_model_file), "--device", "cpu"]
+    words += ["--size", "64x48", "--size", "6000x4000", "--tile", "192"]
+    assert module.run([*words, "--json"]) == 0
+    small, large = json.loads(capsys.readouterr().out)["plans"]
+    assert (small["width"], small["height"], small["in_parts"]) == (64, 48, False)
+    assert (small["tiles"], large["in_parts"]) == ("1 of 64x48", True)
+    assert 0 < small["predicted_seconds"] < large["predicted_seconds"]
+    assert small["predicted_peak_bytes"] < large["predicted_peak_bytes"]
+    assert module.run(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("\t") == ["model", "size", "how", "tiles", "seconds", "peak memory"]
+    assert lines[2].split("\t")[1:3] == ["6000x4000", "in parts"]
+    assert module.run([*words, "--max-memory", "100M"]) == 5
+    assert "--max-memory is 100M" in capsys.readouterr().err

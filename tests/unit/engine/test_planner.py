@@ -21,10 +21,12 @@ def restorer(narrow):
 
 def test_values():
     plan = TilePlan(height=100, width=200, count=5, at_once=2, bytes_per_pixel=300)
-    assert plan.network_bytes == 2 * 100 * 200 * 300
+    assert plan.host_bytes == 2 * 100 * 200 * 300
     assert plan.seconds(1e-3) == pytest.approx(3 * 20)  # the fifth is alone in its round
     one = TilePlan(100, 200, 1, 2, 300)
-    assert one.network_bytes == 100 * 200 * 300
+    assert one.host_bytes == 100 * 200 * 300
+    on_device = TilePlan(100, 200, 5, 2, 3000, on_host=False)
+    assert 0 < on_device.host_bytes < 2 * 100 * 200 * 3000
 
 
 def test_the_plan_is_what_the_engine_does(restorer, rng):
@@ -42,7 +44,7 @@ def test_memory_is_shared_until_all_fits(restorer):
 
     plans = [fit(restorer, 2000, 2000, limit * MIB, beside) for limit in (1000, 200, 100)]
     for plan, limit in zip(plans, (1000, 200, 100), strict=True):
-        assert plan.network_bytes + beside(plan) <= limit * MIB
+        assert plan.host_bytes + beside(plan) <= limit * MIB
         assert plan == plan_tiles(restorer, 2000, 2000) or limit != 100
     counts = [plan.count for plan in plans]
     assert counts == sorted(counts)
@@ -54,7 +56,7 @@ def test_errors(restorer):
         fit(restorer, 2000, 2000, 50 * MIB, lambda _: 49 * MIB)
     need = caught.value.need_bytes
     assert need > 50 * MIB
-    assert fit(restorer, 2000, 2000, need, lambda _: 49 * MIB).network_bytes <= need - 49 * MIB
+    assert fit(restorer, 2000, 2000, need, lambda _: 49 * MIB).host_bytes <= need - 49 * MIB
 
 
 def test_speed_is_measured_with_all_workers_on_tiles_that_are_not_too_large(restorer, monkeypatch):

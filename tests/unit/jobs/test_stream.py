@@ -100,7 +100,8 @@ def test_transparency(file, restorer, kind, channels, alpha):
     assert_streams_as_the_whole(file(pierced, kind, channels, extrasamples=[alpha]), restorer)
 
 
-def test_holes_under_transparency(file, restorer):
+def test_holes_under_transparency(file, restorer, monkeypatch):
+    monkeypatch.setattr(module, "_SURVEY_SIDE", 150)
     path = file(lambda samples: hdr(pierced(samples)), "float32", 4)
     assert_streams_as_the_whole(path, restorer)
 
