@@ -88,6 +88,7 @@ class MIMOUNet(RestorationModel):
         quarter = self.encoders[2](quarter)
 
         skip_full, skip_half = (self.drop(fuse([full, half, quarter])) for fuse in self.fusions)
+        del full, half  # the largest of what is held; nothing asks for them any more
 
         deep = self.decoders[2](quarter)
         out_quarter = self.tails[2](deep) + x_quarter

@@ -68,7 +68,8 @@ def plan_tiles(restorer: Restorer, height: int, width: int) -> TilePlan:
     """Return the tiles in which an image would be restored now."""
     grid = restorer.grid(height, width)
     on_host = restorer.device.type == "cpu"
-    return TilePlan(*grid.tile, grid.count, restorer.at_once, restorer.bytes_per_pixel, on_host)
+    at_once = restorer.at_once(height, width)
+    return TilePlan(*grid.tile, grid.count, at_once, restorer.bytes_per_pixel, on_host)
 
 
 def fit(
@@ -135,6 +136,6 @@ def _time(restorer: Restorer, height: int, width: int, at_once: int) -> float:
     shape = (1, 3, -(-height // rule) * rule, -(-width // rule) * rule)
     tiles = [torch.rand(shape, generator=torch.Generator().manual_seed(0)) for _ in range(at_once)]
     start_s = time.perf_counter()
-    for _ in restorer.restore_tiles(tiles):
+    for _ in restorer.restore_tiles(tiles, at_once):
         pass
     return time.perf_counter() - start_s

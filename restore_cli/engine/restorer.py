@@ -39,7 +39,7 @@ from restore_cli.engine.memory import (
 from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.runners import BatchRunner, CoreRunner, Runner
 from restore_cli.engine.streaming import ArraySource, PixelSource
-from restore_cli.engine.tile_size import best_tile
+from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
 from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
 from restore_cli.engine.tta import over_eight_views
 from restore_cli.errors import UsageError
@@ -164,15 +164,17 @@ class Restorer:
         if self._strength == 0:
             return pixels.copy()
 
+        layout = self._layout(*source.shape[:2])
+
         def whole(tile: int) -> Pixels:
             result = np.empty_like(pixels, order="C")
             top = 0
-            for rows in self._rows(source, tile, progress):
+            for rows in self._rows(source, tile, _fewer(layout, tile), progress):
                 result[top : top + len(rows)] = rows
                 top += len(rows)
             return result
 
-        return with_smaller_tiles(whole, *self._tile_sizes(*source.shape[:2]))
+        return with_smaller_tiles(whole, layout.tile, self._smallest())
 
     def stream(self, source: PixelSource, progress: Progress | None = None) -> Iterator[Pixels]:
         """Yield the rows of an image that need not fit in memory, from top to bottom.
@@ -197,10 +199,11 @@ class Restorer:
             return
 
         def begun(tile: int) -> tuple[Pixels, Iterator[Pixels]]:
-            rows = self._rows(source, tile, progress)
+            rows = self._rows(source, tile, _fewer(layout, tile), progress)
             return next(rows), rows
 
-        first, rest = with_smaller_tiles(begun, *self._tile_sizes(height, width))
+        layout = self._layout(height, width)
+        first, rest = with_smaller_tiles(begun, layout.tile, self._smallest())
         yield first
         yield from rest
 
@@ -208,7 +211,7 @@ class Restorer:
     def backend(self) -> str:
         """How the network is computed, for people to read."""
         if self.device.type != "cpu":
-            return f"PyTorch, batches of {self._runner.at_once}"
+            return f"PyTorch, batches of {self._runner.workers}"
         uses_kernels = self.precision == "fp32" and winograd.is_available()
         return "oneDNN and compiled kernels" if uses_kernels else "oneDNN"
 
@@ -219,19 +222,23 @@ class Restorer:
         enough = self.card.context or _USUAL_CONTEXT
         return min(enough, tile // 4, *([] if self.halo is None else [self.halo]))
 
-    @property
-    def at_once(self) -> int:
-        """Return how many tiles are worked on at the same time."""
-        return self._runner.at_once
+    def restore_tiles(self, tiles: Iterable[Tensor], at_once: int) -> Iterator[Tensor]:
+        """Yield restored tiles in their order.
 
-    def restore_tiles(self, tiles: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield restored tiles, (1, 3, h, w) of sizes that the network takes, in their order."""
+        Args:
+            tiles: (1, 3, h, w) of sizes that the network takes.
+            at_once: how many to work on at the same time, at most ``workers``.
+        """
         restore = partial(self._run, precision=self.precision)
-        return self._runner(restore, partial(self._run, precision="fp32"), tiles)
+        return self._runner(restore, partial(self._run, precision="fp32"), tiles, at_once)
 
     def grid(self, height: int, width: int) -> Grid:
         """Return the tiles in which an image of this size would be restored now."""
-        return self._grid(height, width, self._tile_sizes(height, width)[0])
+        return self._grid(height, width, self._layout(height, width).tile)
+
+    def at_once(self, height: int, width: int) -> int:
+        """Return how many tiles of an image of this size would be worked on at the same time."""
+        return self._layout(height, width).at_once
 
     def _grid(self, height: int, width: int, tile: int) -> Grid:
         return make_grid(
@@ -243,7 +250,9 @@ class Restorer:
             multiple_of=self._align,
         )
 
-    def _rows(self, source: PixelSource, tile: int, progress: Progress | None) -> Iterator[Pixels]:
+    def _rows(
+        self, source: PixelSource, tile: int, at_once: int, progress: Progress | None
+    ) -> Iterator[Pixels]:
         """Yield restored and checked rows (h, W, C)."""
         height, width, channels = source.shape
         context = self.context(tile)
@@ -259,14 +268,9 @@ class Restorer:
             window = to_tensor(source.read(top, bottom, left, right))
             return pad_to_multiple(window, self.multiple_of)
 
-        def run(windows: Iterable[Tensor]) -> Iterator[Tensor]:
-            restore = partial(self._run, precision=self.precision)
-            return self._runner(restore, partial(self._run, precision="fp32"), windows)
-
         top = 0
-        for tensor in restore_rows(
-            self.restore_tiles, read, self._grid(height, width, tile), progress
-        ):
+        run = partial(self.restore_tiles, at_once=at_once)
+        for tensor in restore_rows(run, read, self._grid(height, width, tile), progress):
             rows = to_pixels(tensor, channels)
             before = source.read(top, top + len(rows), 0, width)
             if check is not None:
@@ -297,28 +301,34 @@ class Restorer:
             self._fused[precision] = fused(self._network, DTYPES[precision])
         return self._fused[precision]
 
-    def _tile_sizes(self, height: int, width: int) -> tuple[int, int]:
-        """Return the side of the tiles to start with, and that of the smallest worth a try."""
+    def _smallest(self) -> int:
+        """Return the side of the smallest tiles worth a try."""
         smallest = SMALLEST_TILE
         if self._overlap != "auto":
             smallest = max(smallest, _smallest_tile(self._overlap))
-        if self._tile == 0:
-            return max(height, width), smallest
-        if self._tile != "auto":
-            return self._tile, min(smallest, self._tile)
+        return smallest if self._tile in ("auto", 0) else min(smallest, int(self._tile))
+
+    def _layout(self, height: int, width: int) -> Layout:
+        """Return the tiles to start with."""
+        smallest, longest = self._smallest(), max(height, width)
         free = self.max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
-        at_once = self._runner.at_once
-        largest = first_tile(height, width, self.bytes_per_pixel, free // at_once)
-        tile = best_tile(
+
+        def sides(at_once: int) -> list[int]:
+            largest = first_tile(height, width, self.bytes_per_pixel, free // at_once)
+            if self._tile == "auto":
+                return sides_up_to(longest, smallest, largest)
+            side = self._tile or longest
+            return [side] if at_once == 1 or side <= largest else []
+
+        return best_layout(
             height,
             width,
-            smallest=smallest,
-            largest=max(largest, smallest),
-            at_once=at_once,
+            tiles=sides,
+            workers=self._runner.workers,
+            can_share=self._runner.can_share,
             shared=lambda side: 2 * self.context(side) + _fade(side),
             multiple_of=self._align,
         )
-        return tile, smallest
 
     def _try_precision(self, source: PixelSource) -> None:
         """On first use, take back an automatic bf16 that changes the result."""
@@ -360,6 +370,11 @@ def _runner(device: torch.device) -> Runner:
     if device.type == "cpu":
         return CoreRunner(torch.get_num_threads())
     return BatchRunner(device, _BATCH)
+
+
+def _fewer(layout: Layout, tile: int) -> int:
+    """Return how many tiles to work on at a time; one, once memory has run out."""
+    return layout.at_once if tile == layout.tile else 1
 
 
 def _fade(tile: int) -> int:

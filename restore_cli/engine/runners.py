@@ -21,11 +21,15 @@ class Runner(Protocol):
     """Restores windows in the order in which they come, several of them at a time."""
 
     @property
-    def at_once(self) -> int:
-        """How many windows are held and worked on at the same time."""
+    def workers(self) -> int:
+        """How many windows can be worked on at the same time."""
+
+    @property
+    def can_share(self) -> bool:
+        """Whether all workers can work on one window instead."""
 
     def __call__(
-        self, restore: Network, again: Network, windows: Iterable[Tensor]
+        self, restore: Network, again: Network, windows: Iterable[Tensor], at_once: int
     ) -> Iterator[Tensor]:
         """Yield the restored windows, each (1, 3, h, w) float32 on the CPU, in order.
 
@@ -33,6 +37,7 @@ class Runner(Protocol):
             restore: the network.
             again: what restores a window of which ``restore`` made NaN or infinity.
             windows: (1, 3, h, w) float32 on the CPU; read only a few ahead.
+            at_once: how many to hold and work on at the same time, at most ``workers``.
 
         Raises:
             ResultError: the second try was not finite either.
@@ -40,31 +45,33 @@ class Runner(Protocol):
 
 
 class CoreRunner:
-    """One single-threaded worker on each core, each with a window of its own.
+    """One single-threaded worker on each core, each with a window of its own, or all on one.
 
     Threads that share one convolution wait for each other at its end, and for any that another
     program has pushed aside; workers only meet at the end of the image.
     """
+
+    can_share = True
 
     def __init__(self, cores: int) -> None:
         self._cores = cores
         self._pool: ThreadPoolExecutor | None = None
 
     @property
-    def at_once(self) -> int:
+    def workers(self) -> int:
         return self._cores
 
     def __call__(
-        self, restore: Network, again: Network, windows: Iterable[Tensor]
+        self, restore: Network, again: Network, windows: Iterable[Tensor], at_once: int
     ) -> Iterator[Tensor]:
         def one(window: Tensor) -> Tensor:
             with torch.inference_mode():  # of each thread its own
                 return finite_or_again(restore(window), lambda: again(window))
 
         rest = iter(windows)
-        first = list(itertools.islice(rest, 2))
-        if self._cores == 1 or len(first) == 1:
-            # A single window may have all the threads that torch uses.
+        first = list(itertools.islice(rest, 2 if at_once > 1 else 0))
+        if len(first) < 2:
+            # A window by itself has all the threads that torch uses.
             yield from map(one, itertools.chain(first, rest))
             return
         pool = self._workers()
@@ -72,7 +79,7 @@ class CoreRunner:
         try:
             for window in itertools.chain(first, rest):
                 running.append(pool.submit(one, window))
-                if len(running) > self._cores:
+                if len(running) > at_once:
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()
@@ -90,19 +97,21 @@ class CoreRunner:
 class BatchRunner:
     """Windows of one size in batches on a device, which never waits for the host."""
 
+    can_share = False
+
     def __init__(self, device: torch.device, batch: int) -> None:
         self._device = device
         self._batch = batch
 
     @property
-    def at_once(self) -> int:
+    def workers(self) -> int:
         return self._batch
 
     def __call__(
-        self, restore: Network, again: Network, windows: Iterable[Tensor]
+        self, restore: Network, again: Network, windows: Iterable[Tensor], at_once: int
     ) -> Iterator[Tensor]:
         before: _Batch | None = None
-        for stack in _stacks(windows, self._batch):
+        for stack in _stacks(windows, at_once):
             batch = _Batch(restore, stack, self._device)
             # While the device works on this one, the host takes the one before.
             if before is not None:

@@ -132,8 +132,7 @@ def _least(beside: Callable[[TilePlan], int], restorer: Restorer) -> int:
     from restore_cli.engine.planner import TilePlan
 
     side = 2 * SMALLEST_TILE
-    at_once = restorer.at_once
-    tiles = TilePlan(side, side, at_once, at_once, restorer.bytes_per_pixel)
+    tiles = TilePlan(side, side, 1, 1, restorer.bytes_per_pixel)
     return int((beside(tiles) + tiles.host_bytes) / PLANNED_SHARE) + 1
 
 

@@ -336,6 +336,9 @@ int restore_kernels_supported() {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
+// Counts up with every change of what follows, so that no program calls a library of another age.
+int restore_kernels_interface() { return 2; }
+
 // Floats of scratch memory, aligned to 64 bytes, which one call needs.
 std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
     return kPoints * point_pitch(channels_in) + kBlock * kPoints * kPanel +
@@ -347,11 +350,13 @@ std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
 // x: [count][height][width][channels_in]; out and add (or null): the same with channels_out.
 // weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
 // filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
-// slope. Several threads may call at once, each with scratch memory of its own.
+// slope. Only part `part` of `parts` is computed: several threads may share an image, or work on
+// images of their own, each with scratch memory of its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
                               const float* add, float* out, float* scratch, std::int64_t count,
                               std::int64_t height, std::int64_t width, std::int64_t channels_in,
-                              std::int64_t channels_out, int leaky, float slope) {
+                              std::int64_t channels_out, int leaky, float slope,
+                              std::int64_t part, std::int64_t parts) {
     const Image image = {count, height, width, (height + kTile - 1) / kTile,
                          (width + kTile - 1) / kTile};
     const Activation activation = {leaky != 0, slope};
@@ -361,8 +366,12 @@ void restore_winograd_conv3x3(const float* x, const float* weights, const float*
     float* products = spectra + kPoints * point_pitch(channels_in);
     float* columns = products + kBlock * kPoints * kPanel;
 
+    const Index blocks = (image.tiles() + kBlock - 1) / kBlock;
+    const Index end = blocks * (part + 1) / parts * kBlock;
+
     Block block, following;
-    for (set_block(image, 0, block); block.tiles > 0; block = following) {
+    for (set_block(image, blocks * part / parts * kBlock, block);
+         block.tiles > 0 && block.first < end; block = following) {
         set_block(image, block.first + kBlock, following);
         spread(x, image, channels_in, block, columns, spectra);
         for (Index channel = 0; channel < channels_out; channel += kPanel) {

