@@ -74,4 +74,5 @@ def test_speed_is_measured_with_all_workers_on_tiles_that_are_not_too_large(rest
     assert sizes[-1] == (2, 160, 192)
     measure_speed(restorer, TilePlan(100_000, 100_000, 1, 2, 100))
     assert sizes[-1][0] == 1
-    assert 128 <= sizes[-1][1] < 10_000
+    assert sizes[-1][2] == 1024
+    assert 64 <= sizes[-1][1] < 10_000
