@@ -261,6 +261,26 @@ Format = Annotated[
         show_default=False,
     ),
 ]
+FrameSize = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        help="Of the frames of raw video, which do not tell it.",
+        callback=optional_picture_size,
+        show_default=False,
+    ),
+]
+PixFmt = Annotated[
+    str | None,
+    typer.Option(
+        "--pix-fmt",
+        metavar="NAME",
+        help="How raw video's frames are stored: rgb24, bgr24, gray, rgb48le, yuv420p, …; default:"
+        " rgb24.",
+        show_default=False,
+    ),
+]
 Quality = Annotated[
     int | None,
     typer.Option(

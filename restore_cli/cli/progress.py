@@ -71,6 +71,11 @@ class PlainProgress(SilentProgress):
                 percent = 100 * event.done // event.total
                 tiles = f"{event.done} of {event.total} tiles"
                 self.console.info(f"{position(event)}{event.path}: {percent} % ({tiles})")
+        elif event.kind == "frames" and event.done != event.total:
+            now_s = time.monotonic()
+            if now_s - self.last_s >= self.interval_s:
+                self.last_s = now_s
+                self.console.info(f"{position(event)}{event.path}: {frames(event)}")
 
 
 class BarProgress(PlainProgress):
@@ -88,6 +93,13 @@ class BarProgress(PlainProgress):
             self.task = self.bar.add_task(position(event) + escape(event.path), total=None)
         elif event.kind == "tiles" and self.task is not None:
             self.bar.update(self.task, completed=event.done, total=event.total)
+        elif event.kind == "frames" and self.task is not None:
+            self.bar.update(
+                self.task,
+                completed=event.done,
+                total=event.total or None,
+                description=f"{position(event)}{escape(event.path)}: {frames(event)}",
+            )
         elif event.kind in {"done", "failed"} and self.task is not None:
             self.bar.remove_task(self.task)
             self.task = None
@@ -103,7 +115,7 @@ class JsonProgress:
         self.last_s = float("-inf")
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "tiles" and event.done < event.total:
+        if event.kind in {"tiles", "frames"} and event.done != event.total:
             now_s = time.monotonic()
             if now_s - self.last_s < self.interval_s:
                 return
@@ -116,9 +128,20 @@ def position(event: Event) -> str:
     return f"[{event.index}/{event.count}] " if event.count > 1 else ""
 
 
+def frames(event: Event) -> str:
+    """Return how far a video is, how fast, and how long it will take, as far as that is known."""
+    words = [f"{event.done} of {event.total} frames" if event.total else f"{event.done} frames"]
+    words.append(f"{event.frames_per_s:.3g} frames/s")
+    if event.total and event.frames_per_s:
+        left_s = round(max(0, event.total - event.done) / event.frames_per_s)
+        words.append(f"{left_s // 3600}:{left_s // 60 % 60:02}:{left_s % 60:02} left")
+    return ", ".join(words)
+
+
 def summary(result: FileResult) -> str:
     """Return what became of a file, for people."""
     size = f"{result.width}x{result.height}, " if result.width else ""
+    size += f"{result.frames} frames, " if result.frames is not None else ""
     source = "stdin" if result.input == "-" else result.input
     output = "stdout" if result.output == "-" else result.output
     return f"{source} -> {output} ({size}{result.seconds:.1f} s)"

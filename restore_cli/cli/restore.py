@@ -109,6 +109,8 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
         tta: options.Tta = False,
         strength: options.Strength = 1.0,
         format: options.Format = None,
+        size: options.FrameSize = None,
+        pix_fmt: options.PixFmt = None,
         quality: options.Quality = None,
         bit_depth: options.Depth = None,
         strip_metadata: options.StripMetadata = False,
@@ -137,6 +139,8 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
             tta=tta,
             strength=strength,
             format=format,
+            size=options.picture_size(size) if size else None,
+            pix_fmt=pix_fmt,
             quality=quality,
             bit_depth=int(bit_depth) if bit_depth else None,
             strip_metadata=strip_metadata,
@@ -209,6 +213,8 @@ def _planned(result: FileResult) -> str:
     if result.error:
         return f"{result.input}: would fail: {result.error.what}"
     facts = [f"{result.width}x{result.height}"] if result.width else []
+    if result.frames is not None:
+        facts.append(f"{result.frames} frames")
     if result.tiles:
         facts.append(f"tiles: {result.tiles}")
     if result.in_parts:

@@ -24,6 +24,7 @@ class FileResult:
     channels: int | None = None  # colour channels, alpha not counted
     depth: str | None = None
     in_parts: bool = False  # from disk to disk, never as a whole in memory
+    frames: int | None = None  # of a video, as far as that is known
     tiles: str | None = None  # "12 of 512x512", for what is planned
     predicted_s: float | None = None
     predicted_peak_bytes: int | None = None
@@ -42,6 +43,7 @@ class FileResult:
             "channels": self.channels,
             "depth": self.depth,
             "in_parts": self.in_parts or None,
+            "frames": self.frames,
             "tiles": self.tiles,
             "predicted_seconds": None if self.predicted_s is None else round(self.predicted_s, 2),
             "predicted_peak_bytes": self.predicted_peak_bytes,
@@ -101,12 +103,13 @@ class RestoreReport:
 class Event:
     """One step of a job, for whoever shows progress."""
 
-    kind: Literal["model", "start", "tiles", "note", "done", "failed"]
+    kind: Literal["model", "start", "tiles", "frames", "note", "done", "failed"]
     path: str = ""  # the image, or for a note on the model its name
     index: int = 0  # this input's number, from 1
     count: int = 0  # inputs in all
-    done: int = 0  # tiles restored
-    total: int = 0  # tiles in all
+    done: int = 0  # tiles or frames restored
+    total: int = 0  # tiles or frames in all; 0: not known
+    frames_per_s: float = 0.0
     text: str = ""
     result: FileResult | None = None
 
@@ -118,6 +121,8 @@ class Event:
                 values[name] = getattr(self, name)
         if self.kind == "tiles":
             values["done"] = self.done
+        if self.kind == "frames":
+            values["frames_per_second"] = round(self.frames_per_s, 3)
         if self.result is not None:
             values["result"] = self.result.to_dict()
         return values

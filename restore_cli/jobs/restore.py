@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from restore_cli.errors import DeviceError, ImageError, RestoreError
 from restore_cli.imaging.atomic import write_atomically
-from restore_cli.imaging.listing import suffix_of
 from restore_cli.imaging.pipes import write_stdout
 from restore_cli.jobs.budget import Budget, program_bytes
+from restore_cli.jobs.open_video import open_video
 from restore_cli.jobs.opened import Opened, encode, open_input
 from restore_cli.jobs.plan import planned, share_memory
 from restore_cli.jobs.report import Event, FileResult, OnEvent, RestoreReport, ignore_events
@@ -26,8 +26,16 @@ from restore_cli.jobs.targets import (
     check_formats,
     plan_targets,
     requested_format,
+    requested_suffix,
 )
 from restore_cli.jobs.task_model import choose_model, task_note
+from restore_cli.jobs.video import (
+    OpenedVideo,
+    planned_video,
+    restore_video,
+    share_video,
+    video_result,
+)
 from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
@@ -53,6 +61,8 @@ class RestoreOptions:
     tta: bool = False
     strength: float = 1.0
     format: str | None = None
+    size: tuple[int, int] | None = None  # width and height of raw video's frames
+    pix_fmt: str | None = None  # how raw video's frames are stored
     quality: int | None = None
     bit_depth: int | None = None
     strip_metadata: bool = False
@@ -88,7 +98,7 @@ def restore_files(
         inputs,
         output,
         task=options.task,
-        suffix=None if options.format is None else suffix_of(options.format),
+        suffix=requested_suffix(options.format),
         in_place=options.in_place,
     )
     check_formats(targets, options.format)
@@ -137,8 +147,11 @@ class _Job:
         say = Event("start", path=target.source, index=index, count=self.count)
         self.on_event(say)
         started_s = time.monotonic()
+        opened: Opened | OpenedVideo | None
         with _collected() as failure:
-            opened = open_input(target, self.options, self.budget)
+            opened = open_video(target, self.options, self.budget)
+            if opened is None:
+                opened = open_input(target, self.options, self.budget)
         if not failure:
             with closing(opened):
                 is_first = self.restorer is None
@@ -146,7 +159,10 @@ class _Job:
                 with _collected() as failure:
                     if self.options.dry_run:
                         return self._planned(opened, restorer, self.load_s if is_first else 0.0)
-                    result = self._restore(opened, restorer, say)
+                    if isinstance(opened, OpenedVideo):
+                        result = self._restore_video(opened, restorer, say)
+                    else:
+                        result = self._restore(opened, restorer, say)
                     result = replace(result, seconds=time.monotonic() - started_s)
                     self.on_event(replace(say, kind="done", result=result))
                     return result
@@ -155,7 +171,11 @@ class _Job:
         self.on_event(replace(say, kind="failed", text=str(error), result=result))
         return result
 
-    def _planned(self, opened: Opened, restorer: Restorer, load_s: float) -> FileResult:
+    def _planned(
+        self, opened: Opened | OpenedVideo, restorer: Restorer, load_s: float
+    ) -> FileResult:
+        if isinstance(opened, OpenedVideo):
+            return planned_video(opened, restorer, self.options, self.budget, load_s)
         return planned(opened, restorer, self.options, self.budget, load_s)
 
     def _load(self) -> Restorer:
@@ -214,6 +234,20 @@ class _Job:
             in_parts=reader is not None,
             notes=notes,
         )
+
+    def _restore_video(self, opened: OpenedVideo, restorer: Restorer, say: Event) -> FileResult:
+        total = opened.source.header.frames or 0
+
+        def on_frame(done: int, frames_per_s: float) -> None:
+            step = replace(say, kind="frames", done=done, total=total, frames_per_s=frames_per_s)
+            self.on_event(step)
+
+        for note in opened.notes:
+            self.on_event(replace(say, kind="note", text=note))
+        share_video(opened, restorer, self.budget)
+        _make_folder(opened.target)
+        frames = restore_video(opened, restorer, self.options.scale, on_frame)
+        return video_result(opened, frames)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.formats import format_for
 from restore_cli.imaging.listing import derived_name, suffix_of
+from restore_cli.imaging.video.formats import VIDEO_FORMATS, video_format
 
 STREAM = "-"
 
@@ -63,10 +64,20 @@ def requested_format(name: str | None) -> str | None:
     """
     if name is None:
         return None
+    if video := video_format(name):
+        return video
     try:
         return format_for(f"image.{name.lower().lstrip('.') or '?'}")
     except ImageError as error:
         raise UsageError(f"cannot write the format {name!r}", hint=error.hint) from error
+
+
+def requested_suffix(format_name: str | None) -> str | None:
+    """Return what derived names end with where ``--format`` asks for this; None: as inputs do."""
+    if format_name is None:
+        return None
+    video = VIDEO_FORMATS.get(format_name)
+    return suffix_of(format_name) if video is None else video.suffixes[0]
 
 
 def check_formats(targets: Sequence[Target], requested: str | None) -> None:
@@ -77,10 +88,14 @@ def check_formats(targets: Sequence[Target], requested: str | None) -> None:
         ImageError: a name asks for a format that cannot be written.
     """
     for target in targets:
-        named = format_for(target.path) if target.explicit and target.path != STREAM else None
+        named = _format_of(target.path) if target.explicit and target.path != STREAM else None
         if requested and named and named != requested:
             what = f"the name asks for {named}, --format for {requested}"
             raise UsageError(what, path=target.path, hint="leave one of them out")
+
+
+def _format_of(path: str | Path) -> str | None:
+    return video_format(Path(path).suffix) or format_for(path)
 
 
 def with_suffix(target: Target, format_name: str) -> Target:
@@ -110,7 +125,7 @@ def check_target(target: Target, *, overwrite: bool) -> None:
         return
     path = Path(target.path)
     if target.explicit:
-        format_for(path)
+        _format_of(path)
     if path.is_dir():
         raise ImageError("is a folder", path=path, hint="add a slash to write into it")
     if path.exists():
@@ -219,6 +234,6 @@ def as_failure(error: RestoreError, path: str) -> RestoreError:
     """Return the error with the file it concerns, for one that does not know."""
     if error.path is not None:
         return error
-    named = type(error)(error.what, path=path, hint=error.hint)
+    named = type(error)(error.what, path="<stdin>" if path == STREAM else path, hint=error.hint)
     named.__cause__ = error
     return named

@@ -115,6 +115,26 @@ def test_plain_lines_are_rate_limited(capsys, monkeypatch):
     ]
 
 
+def test_frames_come_with_their_speed(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    show = PlainProgress(Console(), interval_s=5)
+    show(Event("start", "a.mp4", 1, 1))
+    for done in range(1, 9):
+        now[0] += 3
+        show(
+            Event("frames", "a.mp4", 1, 1, done=done, total=8 if done > 2 else 0, frames_per_s=0.5)
+        )
+    result = FileResult("a.mp4", "b.mp4", "done", width=4, height=2, frames=8, seconds=24)
+    show(Event("done", "a.mp4", 1, 1, result=result))
+    assert capsys.readouterr().err.splitlines() == [
+        "a.mp4: 2 frames, 0.5 frames/s",
+        "a.mp4: 4 of 8 frames, 0.5 frames/s, 0:00:08 left",
+        "a.mp4: 6 of 8 frames, 0.5 frames/s, 0:00:04 left",
+        "a.mp4 -> b.mp4 (4x2, 8 frames, 24.0 s)",
+    ]
+
+
 def test_json_lines_hold_every_event(capsys):
     with shown_progress(Console(progress="json")) as show:
         show(Event("start", "a.png", 1, 1))

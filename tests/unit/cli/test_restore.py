@@ -103,7 +103,7 @@ def test_upscale_takes_a_scale(job, monkeypatch, tmp_path):
         ),
         (
             ["deblur", "a.png", "--scale", "2"],
-            "error: No such option: --scale (Possible options: --tile) (see restore deblur --help)",
+            "error: No such option: --scale (Possible options: --size, --tile) (see restore deblur --help)",
         ),
         (
             ["derain", "a.png", "--pooling", "max"],
