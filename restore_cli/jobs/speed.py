@@ -63,6 +63,7 @@ def _key(restorer: Restorer, tiles: TilePlan, variant: str) -> str:
         variant,
         str(restorer.device),
         restorer.precision,
+        restorer.backend,
         min(tiles.at_once, tiles.count),
         torch.get_num_threads(),
         (tiles.height, tiles.width),
