@@ -14,6 +14,7 @@ import typer
 
 from restore_cli import __version__
 from restore_cli.cli import options, settings
+from restore_cli.cli.batch import BATCH_EXAMPLES, batch
 from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
 from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
@@ -61,6 +62,7 @@ def restore(
 
 for row in COMMANDS:
     app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
+app.command(epilog=BATCH_EXAMPLES)(batch)
 app.command(epilog=TRAIN_EXAMPLES)(train)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=EXPORT_EXAMPLES)(export)

@@ -49,6 +49,7 @@ COMMAND_KEYS: Mapping[str, frozenset[str]] = {
     "derain": RESTORING_KEYS,
     "enhance": RESTORING_KEYS,
     "upscale": RESTORING_KEYS | {"scale"},
+    "batch": RESTORING_KEYS,
     "train": frozenset({"device", "progress", "quiet", "verbose"}),
 }
 

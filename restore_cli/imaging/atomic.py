@@ -53,8 +53,13 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         with _temporary(target) as file:
             yield file
     except OSError as error:
-        what, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), ""))
-        raise ImageError(f"cannot write: {what}", path=path, hint=hint) from error
+        raise as_image_error(error, path) from error
+
+
+def as_image_error(error: OSError, path: str | Path) -> ImageError:
+    """Return what to tell the user about a failure to write ``path``."""
+    what, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), ""))
+    return ImageError(f"cannot write: {what}", path=path, hint=hint)
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def _temporary(target: Path) -> Iterator[BinaryIO]:
     except BaseException:  # Ctrl-C too must not leave a file behind
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _mode(target: Path) -> int:
@@ -85,7 +90,7 @@ def _mode(target: Path) -> int:
         return 0o666 & ~umask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush the rename itself; systems that cannot open a folder do without."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)

@@ -72,14 +72,14 @@ def open_input(target: Target, options: RestoreOptions, memory: Memory) -> Opene
     check_target(target, overwrite=options.overwrite)
     with ExitStack() as on_failure:
         started_s = time.perf_counter()
-        reader = _stream(target, options, memory)
+        reader = open_in_parts(target, options, memory)
         if reader is None:
             image = _whole(target.source, options.scale, memory)
         else:
             on_failure.callback(reader.close)
             image = reader.header
         read_s = time.perf_counter() - started_s
-        _check_enlarged(image, options.scale)
+        check_enlarged(image, options.scale)
         target = with_suffix(target, output_format(image, requested=options.format))
         check_target(target, overwrite=options.overwrite)
         # What the format cannot hold fails before the network has worked.
@@ -115,7 +115,7 @@ def long_strip(image: Image, scale: int) -> Image:
     return replace(image, pixels=image.pixels[rows][:, columns], alpha=alpha)
 
 
-def _stream(target: Target, options: RestoreOptions, memory: Memory) -> TiffReader | None:
+def open_in_parts(target: Target, options: RestoreOptions, memory: Memory) -> TiffReader | None:
     """Return a TIFF that is to become one in parts; None for what goes through memory."""
     # The whole image in one tile, or enlarged, is in memory anyway.
     if STREAM in (target.source, target.path) or options.tile == 0 or options.scale != 1:
@@ -143,7 +143,7 @@ def _whole(source: str, scale: int, memory: Memory) -> Image:
         return decode_image(read_stdin()) if source == STREAM else read_image(source)
 
 
-def _check_enlarged(image: Image, scale: int) -> None:
+def check_enlarged(image: Image, scale: int) -> None:
     """Pass an image whose enlarged pixels are no more than any image may have.
 
     Raises:

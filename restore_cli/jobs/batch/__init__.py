@@ -1,0 +1,1 @@
+"""A folder tree in, restored files out; killed anywhere and run again, nothing is lost."""

@@ -1,0 +1,132 @@
+"""Three things at once: the next files are read, one is restored, the ones before are written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+Task = TypeVar("Task", contravariant=True)
+Work = TypeVar("Work")
+
+
+@dataclass(slots=True)
+class Stop:
+    """Whether a batch is to end early; set from anywhere, also from a signal's handler."""
+
+    wanted: bool = False
+
+    def is_wanted(self) -> bool:
+        """Say whether it is."""
+        return self.wanted
+
+
+class StoppedError(Exception):
+    """What is at work is dropped, since the batch is to stop."""
+
+
+class Stages(Protocol[Task, Work]):
+    """What is done with each task; each method runs in a thread of its own.
+
+    What concerns one task only is no exception but part of the work.
+    """
+
+    def prepare(self, task: Task) -> Work | None:
+        """Read; None: nothing is left to be done."""
+
+    def compute(self, work: Work) -> None:
+        """Restore.
+
+        Raises:
+            StoppedError: it was dropped on its way.
+        """
+
+    def finish(self, work: Work) -> None:
+        """Write."""
+
+    def drop(self, work: Work) -> None:
+        """Forget what was not finished."""
+
+
+class Pipeline(Generic[Task, Work]):
+    """Runs tasks through the stages; the network's is the thread that calls ``run``."""
+
+    def __init__(self, stages: Stages[Task, Work], stop: Stop) -> None:
+        self._stages = stages
+        self._stop = stop
+        self._ready: SimpleQueue[Work | None] = SimpleQueue()
+        self._restored: SimpleQueue[Work | None] = SimpleQueue()
+        self._crashes: list[BaseException] = []
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        """Return when every task is finished, or dropped because the batch is to stop.
+
+        Raises:
+            Exception: whatever a stage has raised; what was at work then is finished or dropped.
+        """
+        reader = threading.Thread(target=self._read, args=(tasks,), name="read", daemon=True)
+        writer = threading.Thread(target=self._write, name="write", daemon=True)
+        reader.start()
+        writer.start()
+        try:
+            self._compute()
+        except BaseException:
+            self._stop.wanted = True
+            self._drain()
+            raise
+        finally:
+            reader.join()
+            self._restored.put(None)
+            writer.join()
+        if self._crashes:
+            raise self._crashes[0]
+
+    def _read(self, tasks: Iterable[Task]) -> None:
+        try:
+            for task in tasks:
+                if self._stop.wanted:
+                    break
+                work = self._stages.prepare(task)
+                if work is not None:
+                    self._ready.put(work)
+        except BaseException as error:  # noqa: BLE001 - raised again by run
+            self._crash(error)
+        finally:
+            self._ready.put(None)
+
+    def _compute(self) -> None:
+        while (work := self._ready.get()) is not None:
+            if self._stop.wanted:
+                self._stages.drop(work)
+                continue
+            try:
+                self._stages.compute(work)
+            except StoppedError:
+                self._stages.drop(work)
+            except BaseException:
+                self._stages.drop(work)
+                raise
+            else:
+                self._restored.put(work)
+
+    def _drain(self) -> None:
+        """Let the reader come to its end: it may be waiting for room."""
+        while (work := self._ready.get()) is not None:
+            self._stages.drop(work)
+
+    def _write(self) -> None:
+        while (work := self._restored.get()) is not None:
+            if self._crashes:
+                self._stages.drop(work)
+                continue
+            try:
+                self._stages.finish(work)
+            except BaseException as error:  # noqa: BLE001 - raised again by run
+                self._stages.drop(work)
+                self._crash(error)
+
+    def _crash(self, error: BaseException) -> None:
+        self._crashes.append(error)
+        self._stop.wanted = True

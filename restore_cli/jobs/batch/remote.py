@@ -1,0 +1,245 @@
+"""Inputs and results behind URLs, such as s3://bucket/folder, through fsspec.
+
+Object stores cannot append, rename or lock: an object is put in its place at once, the journal is
+one small object for each result, and nothing can be claimed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from restore_cli.errors import ImageError, UsageError
+from restore_cli.jobs.batch.claims import claim_key
+from restore_cli.jobs.batch.journal import Record, now
+from restore_cli.jobs.batch.storage import Content, Entry, Kind, Signature, scheme_of
+from restore_cli.jobs.report import JsonObject
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+INSTALL = "pip install 'restore-cli[cluster]'"
+
+JOURNAL_FOLDER = ".restore-journal"
+
+
+def file_system(url: str) -> AbstractFileSystem:
+    """Return what reads and writes URLs of this scheme.
+
+    Raises:
+        UsageError: the package for it is missing, or there is no such scheme.
+    """
+    try:
+        import fsspec
+
+        return fsspec.url_to_fs(url)[0]
+    except ImportError as error:
+        raise UsageError(f"cannot open URLs: {error}", path=url, hint=INSTALL) from error
+    except ValueError as error:
+        raise UsageError(f"cannot open this URL: {error}", path=url) from error
+
+
+class RemoteStorage:
+    """Objects by their URLs."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to the store of a URL.
+
+        Raises:
+            UsageError: the package for it is missing, or there is no such scheme.
+        """
+        self._scheme = scheme_of(url) or ""
+        self._files = file_system(url)
+
+    def kind(self, path: str) -> Kind | None:
+        with _failures(path):
+            if self._files.isdir(path):
+                return "folder"
+            return "file" if self._files.exists(path) else None
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        with _failures(folder):
+            found = self._files.ls(folder, detail=True, refresh=True)
+        own = str(self._files._strip_protocol(folder)).rstrip("/")
+        for facts in sorted(found, key=lambda facts: str(facts["name"])):
+            name = str(facts["name"]).rstrip("/")
+            if name == own:  # some stores list the folder itself
+                continue
+            kind: Kind = "folder" if facts["type"] == "directory" else "file"
+            last = posixpath.basename(name)
+            yield Entry(last, f"{folder.rstrip('/')}/{last}", kind)
+
+    def matches(self, pattern: str) -> list[str]:
+        with _failures(pattern):
+            return sorted(self._files.unstrip_protocol(path) for path in self._files.glob(pattern))
+
+    def read(self, path: str) -> Content:
+        signature = self.signature(path)
+        with _failures(path):
+            data = self._files.cat_file(path)
+        return Content(data, signature if signature == self.signature(path) else None)
+
+    def signature(self, path: str) -> Signature | None:
+        return _signature(self._files, path)
+
+    def identity(self, path: str) -> str:
+        return f"{self._scheme}://{str(self._files._strip_protocol(path)).strip('/')}"
+
+
+class RemoteResults:
+    """A folder in a store."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to the store of a URL.
+
+        Raises:
+            UsageError: the package for it is missing, or there is no such scheme.
+        """
+        self.title = url.rstrip("/")
+        self.files = file_system(url)
+        self._storage = RemoteStorage(url)
+
+    def prepare(self) -> None:
+        with _failures(self.title):
+            self.files.makedirs(self.title, exist_ok=True)
+
+    def path(self, name: str) -> str:
+        return self.title if name == "." else f"{self.title}/{name}"
+
+    def identity(self, name: str) -> str:
+        return self._storage.identity(self.path(name))
+
+    def signature(self, name: str) -> Signature | None:
+        return _signature(self.files, self.path(name))
+
+    def sha256(self, name: str) -> str | None:
+        try:
+            return hashlib.sha256(self._storage.read(self.path(name)).data).hexdigest()
+        except ImageError:
+            return None
+
+    def stage(self, name: str, data: bytes, key: str) -> StagedObject:
+        if ".." in name.split("/") or name.startswith("/"):
+            raise ImageError("is outside the folder of results", path=name)
+        return StagedObject(self, name, data, len(data), hashlib.sha256(data).hexdigest())
+
+
+@dataclass(slots=True)
+class StagedObject:
+    """A result on its way to a store, which shows it when all of it is there."""
+
+    results: RemoteResults
+    name: str
+    data: bytes
+    size: int
+    sha256: str
+
+    def commit(self) -> Signature | None:
+        put_whole(self.results, self.name, self.data)
+        return self.results.signature(self.name)
+
+    def drop(self) -> None:
+        """Do nothing: nothing was written."""
+
+
+def put_whole(results: RemoteResults, name: str, data: bytes) -> None:
+    """Put an object in its place, whole or not at all.
+
+    Raises:
+        ImageError: it cannot be written.
+    """
+    path = results.path(name)
+    with _failures(path):
+        # Object stores show what was put when it is complete; elsewhere a rename does that.
+        if getattr(results.files, "local_file", False) or scheme_of(path) in _RENAMING:
+            temporary = f"{posixpath.dirname(path)}/.restore-{claim_key(name)}.part"
+            results.files.makedirs(posixpath.dirname(path), exist_ok=True)
+            results.files.pipe_file(temporary, data)
+            results.files.mv(temporary, path)
+        else:
+            results.files.pipe_file(path, data)
+
+
+_RENAMING = {"file", "local", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "dbfs"}
+
+
+class RemoteJournal:
+    """A journal of one object for each result."""
+
+    damaged = 0
+
+    def __init__(self, results: RemoteResults) -> None:
+        """Read what earlier runs have done.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        self._results = results
+        self._last: dict[str, Record] = {}
+        folder = results.path(JOURNAL_FOLDER)
+        with _failures(folder):
+            found = results.files.exists(folder)
+            objects = results.files.cat(folder, recursive=True) if found else {}
+        if isinstance(objects, bytes):  # a single one
+            objects = {"": objects}
+        for data in objects.values():
+            self._take_in(data)
+
+    def last(self, output: str) -> Record | None:
+        return self._last.get(output)
+
+    def refresh(self) -> None:
+        """Do nothing: others work on other shards."""
+
+    def append(self, record: Record) -> None:
+        self._put(claim_key(record.output), record.to_line(now()))
+        self._last[record.output] = record
+
+    def describe(self, settings: str, values: JsonObject) -> None:
+        self._put(f"settings-{settings}", {"step": "settings", "settings": settings, **values})
+
+    def _put(self, name: str, values: JsonObject) -> None:
+        data = json.dumps(values).encode() + b"\n"
+        put_whole(self._results, f"{JOURNAL_FOLDER}/{name}.json", data)
+
+    def _take_in(self, data: bytes) -> None:
+        try:
+            record = Record.of_line(json.loads(data))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self.damaged += 1
+            return
+        if record is not None:
+            self._last[record.output] = record
+
+
+def _signature(files: AbstractFileSystem, path: str) -> Signature | None:
+    try:
+        facts: dict[str, Any] = files.info(path)
+        return int(facts["size"]), str(files.ukey(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, KeyError, TypeError, NotImplementedError):
+        return None
+
+
+@contextmanager
+def _failures(path: str) -> Iterator[None]:
+    """Turn what a store raises into ours: each has its own exceptions.
+
+    Raises:
+        ImageError: whatever went wrong.
+    """
+    try:
+        yield
+    except ImageError:
+        raise
+    except FileNotFoundError as error:
+        raise ImageError("no such file", path=path, hint="check the name") from error
+    except Exception as error:
+        what = f"cannot be reached: {type(error).__name__}: {error}"
+        raise ImageError(what, path=path, hint="check the address and your rights") from error

@@ -1,0 +1,44 @@
+"""What a result depends on beside its input: the same checksum, the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from restore_cli import __version__
+from restore_cli.jobs.report import JsonObject
+from restore_cli.weights.store import file_sha256, locate
+
+if TYPE_CHECKING:
+    from restore_cli.jobs.restore import RestoreOptions
+
+# Of the options: what decides where results go, not what they are. The model counts by its bytes.
+_ELSEWHERE = ("model", "overwrite", "in_place", "dry_run")
+
+
+def settings_of(options: RestoreOptions, model: str) -> JsonObject:
+    """Return everything that changes pixels or bytes, by name.
+
+    That includes the kind of device (precisions differ) and the memory allowed (tiles do); of
+    several GPUs, it does not matter which.
+
+    Args:
+        options: how to restore.
+        model: the name or file in use.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    values: JsonObject = {
+        name: value for name, value in asdict(options).items() if name not in _ELSEWHERE
+    }
+    values["device"] = options.device.partition(":")[0]
+    return values | {"version": __version__, "weights_sha256": file_sha256(locate(model))}
+
+
+def settings_key(values: JsonObject) -> str:
+    """Return a checksum that names these settings."""
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""A hot folder: what arrives is taken when it has stopped growing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from restore_cli.jobs.batch.pipeline import Stop
+from restore_cli.jobs.batch.report import Item
+from restore_cli.jobs.batch.storage import Signature, storage_for
+
+_PAUSE_S = 0.1  # between two looks at whether to stop
+
+
+class Watch:
+    """Remembers what was taken, and how each file looked the last time."""
+
+    def __init__(self, poll_s: float, stop: Stop) -> None:
+        self._poll_s = poll_s
+        self._stop = stop
+        self._taken: dict[str, Signature | None] = {}
+        self._seen: dict[str, Signature | None] = {}
+
+    def is_known(self, items: Iterable[Item]) -> None:
+        """Take note of files that were restored already."""
+        for item in items:
+            self._taken[item.source] = _signature(item)
+
+    def arrivals(self, look: Callable[[], list[Item]]) -> Iterator[list[Item]]:
+        """Yield new or changed files that two looks in a row have found the same.
+
+        Ends when the batch is to stop.
+
+        Args:
+            look: returns all files there are.
+        """
+        while self._wait():
+            ready = self._stable(look())
+            if ready:
+                yield ready
+
+    def _stable(self, items: list[Item]) -> list[Item]:
+        now = {item.source: (item, _signature(item)) for item in items}
+        ready = []
+        for source, (item, signature) in now.items():
+            is_new = source not in self._taken or self._taken[source] != signature
+            if is_new and source in self._seen and self._seen[source] == signature:
+                self._taken[source] = signature
+                ready.append(item)
+        self._seen = {source: signature for source, (_, signature) in now.items()}
+        return ready
+
+    def _wait(self) -> bool:
+        """Wait for the next look; False: the batch is to stop."""
+        until_s = time.monotonic() + self._poll_s
+        while not self._stop.wanted and time.monotonic() < until_s:
+            time.sleep(min(_PAUSE_S, self._poll_s))
+        return not self._stop.wanted
+
+
+def _signature(item: Item) -> Signature | None:
+    return storage_for(item.source).signature(item.source)
