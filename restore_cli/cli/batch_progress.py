@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -67,12 +68,14 @@ class BatchProgress:
         """Show what became of a file."""
         if outcome.error is not None:
             self.console.error(str(outcome.error))
+            if self.console.debug and outcome.error.__cause__ is not None:
+                self.console.lines("".join(traceback.format_exception(outcome.error.__cause__)))
         for note in outcome.notes:
             self.note(f"{outcome.item.source}: {note}")
         if self.console.json:
             self.console.json_object(outcome.to_dict(), indent=None)
         elif outcome.status == "planned":
-            self.console.text(f"{outcome.item.source} -> {outcome.output}")
+            self.console.line(f"{outcome.item.source} -> {outcome.output}")
         elif outcome.status == "done":
             size = f"{outcome.width}x{outcome.height}, " if outcome.width else ""
             seconds = f"{size}{outcome.seconds:.1f} s"

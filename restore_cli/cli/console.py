@@ -50,6 +50,10 @@ class Console:
         """Print a line of data."""
         self._write(self._data_stream(), text)
 
+    def line(self, text: str) -> None:
+        """Print a line of data that names files; what would break the line is escaped."""
+        self._write(self._data_stream(), _one_line(text))
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table as data: aligned on a terminal, tab-separated off it."""
         stream = self._data_stream()

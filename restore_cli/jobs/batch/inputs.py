@@ -68,7 +68,7 @@ def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = N
         UsageError: a path lies outside of ``base``, or the package for such URLs is missing.
     """
     found = Inputs()
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     several = len(paths) > 1
     for path in paths:
         storage = storage_for(path)
@@ -84,8 +84,9 @@ def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = N
                 files = [Found(part, _file_name(part, storage, base))]
                 files = [file for file in files if selection.takes(file.relative)]
             for file in files:
-                if file.source not in seen:
-                    seen.add(file.source)
+                same = (file.relative, storage.identity(file.source))
+                if same not in seen:
+                    seen.add(same)
                     found.files.append(file)
     return found
 

@@ -36,9 +36,9 @@ from restore_cli.jobs.batch.report import (
     ignore_batch_events,
 )
 from restore_cli.jobs.batch.settings import settings_key, settings_of
-from restore_cli.jobs.batch.storage import Results, results_in, storage_for
+from restore_cli.jobs.batch.storage import Results, results_in
 from restore_cli.jobs.batch.watch import Watch
-from restore_cli.jobs.batch.work import BatchStoppedError, FileStages, Source, Work
+from restore_cli.jobs.batch.work import BatchStoppedError, FileStages, Work, source_of
 from restore_cli.jobs.restore import RestoreOptions
 from restore_cli.jobs.targets import as_failure, requested_format
 from restore_cli.jobs.task_model import choose_model, task_note
@@ -150,14 +150,23 @@ class _Batch:
         journal, claims = self._shared(open_things)
         journal.describe(key, values)
         stages = self._stages(key, journal, claims)
-        self._begin(items, found)
-        self._restore(items, stages)
-        if self.batch.watch:
-            watch = Watch(self.batch.poll_s, self.stop)
-            watch.is_known(items)
-            for ready in watch.arrivals(lambda: self._planned(self._found())):
-                self._begin(ready, Inputs())
-                self._restore(ready, stages)
+        if not self.batch.watch:
+            self._begin(items, found)
+            self._restore(items, stages)
+            return
+        self._note(f"watching {', '.join(map(str, self.paths))}, until Ctrl-C")
+        watch = Watch(self.batch.poll_s, self.stop)
+        for ready in watch.arrivals(self._look):
+            self._begin(ready, Inputs())
+            self._restore(ready, stages)
+        self.report.interrupted = not self._failed_fast
+
+    def _look(self) -> list[Item]:
+        """Return all inputs there are now; what is wrong is said once."""
+        found = self._found()
+        for text in (*found.notes, *map(str, found.failures)):
+            self._note(text)
+        return self._planned(found)
 
     def _found(self) -> Inputs:
         selection = Selection(self.batch.include, self.batch.exclude, self.results.identity("."))
@@ -235,9 +244,8 @@ class _Batch:
         for item in items:
             if self.stop.wanted:
                 break
-            signature = storage_for(item.source).signature(item.source)
             try:
-                outcome = stages.foreseen(item, Source(item.source, signature))
+                outcome = stages.foreseen(item, source_of(item))
             except RestoreError as error:
                 outcome = Outcome(item, "failed", error=as_failure(error, item.source))
             self.tell(BatchEvent("file", path=item.source, outcome=outcome))

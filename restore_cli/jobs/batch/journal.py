@@ -94,6 +94,9 @@ class Journal(Protocol):
     def last(self, output: str) -> Record | None:
         """Return the last record of a result; None: nobody knows of it."""
 
+    def has_written(self, output: str) -> bool:
+        """Say whether any batch has put, or was about to put, a result there."""
+
     def refresh(self) -> None:
         """Take in what other processes have written since.
 
@@ -124,6 +127,9 @@ class EmptyJournal:
     def last(self, output: str) -> Record | None:
         return None
 
+    def has_written(self, output: str) -> bool:
+        return False
+
     def refresh(self) -> None:
         """Do nothing."""
 
@@ -146,6 +152,7 @@ class FileJournal:
         self.path = folder / JOURNAL_NAME
         self.damaged = 0
         self._last: dict[str, Record] = {}
+        self._written: set[str] = set()
         self._described: set[str] = set()
         self._read_to = 0
         self._mutex = threading.Lock()
@@ -166,6 +173,9 @@ class FileJournal:
 
     def last(self, output: str) -> Record | None:
         return self._last.get(output)
+
+    def has_written(self, output: str) -> bool:
+        return output in self._written
 
     def refresh(self) -> None:
         with self._mutex:
@@ -215,6 +225,8 @@ class FileJournal:
                     self._described.add(str(values.get("settings")))
                 else:
                     self._last[record.output] = record
+                    if record.step != "failed":
+                        self._written.add(record.output)
             except (ValueError, TypeError, KeyError, AttributeError):
                 self.damaged += 1
 

@@ -53,6 +53,10 @@ class LocalStorage:
             data = file.read()
         return Content(data, watch.signature)
 
+    def head(self, path: str, size: int) -> bytes:
+        with _readable(path) as file:
+            return file.read(size)
+
     def checksum(self, path: str) -> tuple[str, Signature | None]:
         """Return the SHA-256 of a file that need not fit in memory, and its certain signature.
 

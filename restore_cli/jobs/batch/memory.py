@@ -11,7 +11,7 @@ from restore_cli.jobs.batch.local import LocalResults, LocalStorage
 from restore_cli.jobs.batch.report import Item
 from restore_cli.jobs.batch.storage import Results, Signature, Staged, storage_for
 from restore_cli.jobs.budget import MIB, Budget, ImageBytes, program_bytes
-from restore_cli.jobs.opened import Opened, open_in_parts
+from restore_cli.jobs.opened import Opened, encode, long_strip, open_in_parts
 from restore_cli.jobs.restore_image import OnTile
 from restore_cli.jobs.stream import restore_stream
 from restore_cli.jobs.targets import Target
@@ -86,6 +86,8 @@ class BatchMemory:
         if opened is None:
             return None
         header = Opened(opened.header, target, opened)
+        # What the format cannot hold fails before the network has worked.
+        encode(long_strip(opened.header, options.scale), target, options)
         # Alone, as far as the user has set a limit.
         need_bytes = 0 if self._whole.limit_bytes is None else self._whole.limit_bytes
         return InParts(header, *storage.checksum(item.source), self._whole, need_bytes)

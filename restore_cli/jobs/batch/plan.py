@@ -27,12 +27,16 @@ def default_results(paths: Sequence[str], task: str) -> str:
     hint = "name a folder for the results with -o"
     if len(paths) != 1:
         raise UsageError("several inputs and no place for the results", hint=hint)
-    path = paths[0].rstrip("/") or "/"
+    path = paths[0]
     if storage_for(path).kind(path) != "folder":
         raise UsageError("not one folder, and no place for the results", path=path, hint=hint)
-    if scheme_of(path) is None and PurePosixPath(path).name in {"", ".", ".."}:
+    if scheme_of(path) is not None:
+        path = path.rstrip("/")
+    elif os.path.basename(os.path.normpath(path)) in {"", os.curdir, os.pardir}:  # noqa: PTH119
         path = os.path.realpath(path)
-    if path == "/" or path.endswith("://"):
+    else:
+        path = os.path.normpath(path)
+    if path == os.path.dirname(path) or path.endswith(":"):  # noqa: PTH120
         raise UsageError("nothing lies beside this folder", path=path, hint=hint)
     return f"{path}_{task}"
 
@@ -65,7 +69,7 @@ def result_name(file: Found, format_name: str | None) -> str:
 def _suffix_of_content(source: str) -> str:
     """Return the suffix for a file whose name has none that is known; errors wait their turn."""
     try:
-        name = identify(storage_for(source).read(source).data[:_HEAD])
+        name = identify(storage_for(source).head(source, _HEAD))
     except ImageError:
         return ".png"
     row = FORMATS[name]

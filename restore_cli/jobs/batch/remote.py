@@ -84,6 +84,10 @@ class RemoteStorage:
             data = self._files.cat_file(path)
         return Content(data, signature if signature == self.signature(path) else None)
 
+    def head(self, path: str, size: int) -> bytes:
+        with _failures(path):
+            return bytes(self._files.cat_file(path, start=0, end=size))
+
     def signature(self, path: str) -> Signature | None:
         return _signature(self._files, path)
 
@@ -192,6 +196,10 @@ class RemoteJournal:
 
     def last(self, output: str) -> Record | None:
         return self._last.get(output)
+
+    def has_written(self, output: str) -> bool:
+        # A later failure takes the place of the record; its result is rather replaced than kept.
+        return output in self._last
 
     def refresh(self) -> None:
         """Do nothing: others work on other shards."""

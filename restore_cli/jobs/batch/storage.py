@@ -76,6 +76,13 @@ class Storage(Protocol):
             ImageError: missing or unreadable, or no regular file.
         """
 
+    def head(self, path: str, size: int) -> bytes:
+        """Return the first bytes of a file.
+
+        Raises:
+            ImageError: missing or unreadable, or no regular file.
+        """
+
     def signature(self, path: str) -> Signature | None:
         """Return what changes when the file does; None: there is no such file."""
 

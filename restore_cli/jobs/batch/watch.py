@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.report import Item
@@ -21,11 +21,6 @@ class Watch:
         self._taken: dict[str, Signature | None] = {}
         self._seen: dict[str, Signature | None] = {}
 
-    def is_known(self, items: Iterable[Item]) -> None:
-        """Take note of files that were restored already."""
-        for item in items:
-            self._taken[item.source] = _signature(item)
-
     def arrivals(self, look: Callable[[], list[Item]]) -> Iterator[list[Item]]:
         """Yield new or changed files that two looks in a row have found the same.
 
@@ -34,10 +29,12 @@ class Watch:
         Args:
             look: returns all files there are.
         """
-        while self._wait():
+        is_on = not self._stop.wanted
+        while is_on:
             ready = self._stable(look())
             if ready:
                 yield ready
+            is_on = self._wait()
 
     def _stable(self, items: list[Item]) -> list[Item]:
         now = {item.source: (item, _signature(item)) for item in items}

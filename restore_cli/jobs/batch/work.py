@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -113,20 +113,19 @@ class FileStages:
         self.gate = Gate(self.memory.room_bytes)
 
     def prepare(self, item: Item) -> Work | None:
-        work = Work(item, _source(item), time.monotonic(), ExitStack())
+        work = Work(item, Source(item.source, None), time.monotonic(), ExitStack())
+        is_left = False
         try:
-            if self._prepare(work):
-                return work
-            work.held.close()
-            return None
-        except RestoreError as error:
-            work.error = error
-        except MemoryError as error:
-            work.error = _out_of_memory(error)
+            with _collected(work):
+                work.source = source_of(item)
+                is_left = self._prepare(work)
         except BaseException:
             work.held.close()
             raise
-        return work
+        if is_left or work.error:
+            return work
+        work.held.close()
+        return None
 
     def _prepare(self, work: Work) -> bool:
         """Say whether there is something to restore."""
@@ -199,7 +198,7 @@ class FileStages:
         Raises:
             ImageError: somebody else's file is there, and must not be replaced.
         """
-        if self.options.overwrite or self.journal.last(item.output) is not None:
+        if self.options.overwrite or self.journal.has_written(item.output):
             return
         if self.results.signature(item.output) is not None:
             path, hint = self.results.path(item.output), "--overwrite replaces it"
@@ -234,14 +233,12 @@ class FileStages:
         if work.error or work.opened is None or work.budget is None:
             return
         restorer = self.load()
+        if self.stop.wanted:
+            raise StoppedError
         self.tell(BatchEvent("start", path=work.item.source))
         started_s = time.monotonic()
-        try:
+        with _collected(work):
             self._restore(work, work.opened, restorer, work.budget)
-        except RestoreError as error:
-            work.error = error
-        except MemoryError as error:
-            work.error = _out_of_memory(error)
         work.compute_s = time.monotonic() - started_s
 
     def _restore(self, work: Work, opened: Opened, restorer: Restorer, budget: Budget) -> None:
@@ -257,20 +254,15 @@ class FileStages:
             work.staged, notes = self.memory.restore_in_parts(
                 opened, restorer, self.results, work.item, work.key, self.options, on_tile
             )
-            work.notes = (*opened.image.notes, *notes)
+            work.notes = notes
 
     def finish(self, work: Work) -> None:
-        try:
-            if work.error is None:
+        if work.error is None:
+            with _collected(work):
                 self._finish(work)
-        except RestoreError as error:
-            work.error = error
-        except MemoryError as error:
-            work.error = _out_of_memory(error)
-        finally:
-            if work.error is not None and work.staged is not None:
-                work.staged.drop()
         if work.error is not None:
+            if work.staged is not None:
+                work.staged.drop()
             self._fail(work, as_failure(work.error, work.item.source))
         work.held.close()
 
@@ -317,7 +309,8 @@ class FileStages:
         if _is_final(error):
             raise BatchStoppedError(error)
         # What is wrong with the file stays wrong; memory, disks and permissions may change.
-        is_lasting = work.is_lasting and not isinstance(error, DeviceError)
+        is_unlucky = type(error) is RestoreError or isinstance(error, DeviceError)
+        is_lasting = work.is_lasting and not is_unlucky
         if is_lasting and work.source.sha256:
             self._remember(
                 Record(
@@ -338,7 +331,25 @@ class FileStages:
         self.tell(BatchEvent("file", path=outcome.item.source, outcome=outcome))
 
 
-def _source(item: Item) -> Source:
+@contextmanager
+def _collected(work: Work) -> Iterator[None]:
+    """Catch what concerns one file only."""
+    try:
+        yield
+    except (BatchStoppedError, StoppedError, BrokenPipeError):
+        raise
+    except RestoreError as error:
+        work.error = error
+    except MemoryError as error:
+        work.error = DeviceError("out of memory", hint="try a smaller --tile")
+        work.error.__cause__ = error
+    except Exception as error:  # noqa: BLE001 - one odd file must not cost the others their turn
+        work.error = RestoreError(f"unexpected {type(error).__name__}: {error}")
+        work.error.__cause__ = error
+
+
+def source_of(item: Item) -> Source:
+    """Return the input of an item, not read yet."""
     return Source(item.source, storage_for(item.source).signature(item.source))
 
 
@@ -351,12 +362,6 @@ def _is_same(source: Source, record: Record) -> bool:
     if record.input_signature is not None and source.signature == record.input_signature:
         return True
     return source.checksum() == record.input_sha256
-
-
-def _out_of_memory(error: MemoryError) -> DeviceError:
-    failure = DeviceError("out of memory", hint="try a smaller --tile")
-    failure.__cause__ = error
-    return failure
 
 
 def _is_final(error: BaseException) -> bool:
