@@ -10,13 +10,19 @@ import copy
 import itertools
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.base import RestorationModel
-from models.blocks.attention import SharesActivation
+from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mimo_unet import FeatureFusion
+from models.mirnet import DualAttentionUnit
+from restore_cli.engine.fused.blocks import (
+    FusedChannelAttentionBlock,
+    FusedDualAttentionUnit,
+    FusedResidualBlock,
+)
 from restore_cli.engine.fused.convolution import FusedConv, can_fuse
 
 
@@ -32,35 +38,38 @@ def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> Rest
     return network
 
 
-class FusedResidualBlock(nn.Module):
-    """A :class:`ResidualBlock` in two passes."""
-
-    def __init__(self, block: ResidualBlock, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.conv1 = FusedConv(block.conv1, 0.0, dtype)
-        self.conv2 = FusedConv(block.conv2, None, dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv2.plus(self.conv1(x), x)
-
-
 def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
     """Exchange what is inside a module for what computes the same in fewer passes."""
     if isinstance(module, nn.Sequential):
         _fold_normalization(module)
         _fold_activation(module, dtype)
-    if isinstance(module, SharesActivation):
-        _fold_shared_activation(module, dtype)
     for name, child in module.named_children():
         if isinstance(module, FeatureFusion) and child is module.reduce:
             continue  # it takes the weights apart itself
-        if isinstance(child, ResidualBlock):
+        if isinstance(child, SharesActivation):
+            _exchange_attention(module, name, child, dtype)
+        elif isinstance(child, ResidualBlock):
             setattr(module, name, FusedResidualBlock(child, dtype))
         elif isinstance(child, nn.Conv2d):
             if can_fuse(child):
                 setattr(module, name, FusedConv(child, None, dtype))
         elif not isinstance(child, FusedConv):
             _exchange(child, dtype)
+
+
+def _exchange_attention(
+    module: nn.Module, name: str, block: SharesActivation, dtype: torch.dtype
+) -> None:
+    slope = _slope_of(block.activation)
+    for child in block.children():
+        if not isinstance(child, nn.Conv2d):  # its own convolutions are for what it becomes
+            _exchange(child, dtype)
+    if slope is None:
+        return
+    if isinstance(block, ChannelAttentionBlock):
+        setattr(module, name, FusedChannelAttentionBlock(block, slope, dtype))
+    elif isinstance(block, DualAttentionUnit):
+        setattr(module, name, FusedDualAttentionUnit(block, slope, dtype))
 
 
 def _fold_normalization(layers: nn.Sequential) -> None:
@@ -75,13 +84,8 @@ def _fold_activation(layers: nn.Sequential, dtype: torch.dtype) -> None:
         conv, slope = layers[i], _slope_of(layers[j])
         if isinstance(conv, nn.Conv2d) and can_fuse(conv) and slope is not None:
             layers[i], layers[j] = FusedConv(conv, slope, dtype), nn.Identity()
-
-
-def _fold_shared_activation(block: SharesActivation, dtype: torch.dtype) -> None:
-    slope = _slope_of(block.activation)
-    if slope is not None and isinstance(block.conv1, nn.Conv2d):
-        block.conv1 = FusedConv(block.conv1, slope, dtype)
-        block.share_activation(nn.Identity())
+        elif isinstance(conv, nn.ConvTranspose2d) and slope is not None:
+            layers[j] = nn.LeakyReLU(slope, inplace=True)  # in the memory of what it follows
 
 
 def _slope_of(layer: nn.Module) -> float | None:
