@@ -19,6 +19,7 @@ from restore_cli.weights.card import Score
 from restore_cli.weights.catalog import BUNDLED
 from restore_cli.weights.files import load_model, save_model
 
+MARGIN = 16  # pixels
 MEASURED = "PSNR and SSIM over all channels, float, fp32 on CPU; tests/benchmarks/deblur_sets.py"
 
 
@@ -69,8 +70,8 @@ def main():
         training["note"] = arguments.note
     scores = tuple(score(row) for row in rows if "psnr_in_db" in row)
     contexts = [context_needed(model, read_image(path).pixels) for path in arguments.photos]
-    # Twice as much as these needed, and nothing where one of them needed more than was tried.
-    context = 2 * max(contexts) if all(contexts) else 0
+    # Some more than these needed, and nothing where one of them needed more than was tried.
+    context = max(contexts) + MARGIN if all(contexts) else 0
     card = dataclasses.replace(card, scores=scores, training=training, context=context, sha256="")
     save_model(BUNDLED / f"{card.name}.safetensors", model, card)
 
