@@ -32,6 +32,7 @@ PACKAGES = {
 
 # Importable name → extra that brings it, what it is for.
 EXTRAS = {
+    "av": ("video", "video files"),
     "onnxruntime": ("onnx", "export and for rivals in bench"),
     "tensorboard": ("tensorboard", "curves of training runs"),
 }

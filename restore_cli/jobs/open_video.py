@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore_cli.errors import UsageError
+from restore_cli.imaging.video.containers import ContainerReader
 from restore_cli.imaging.video.formats import (
     HEAD_BYTES,
+    SUBSTITUTE,
     VIDEO_FORMATS,
     VIDEO_SUFFIXES,
     first_bytes,
+    is_video,
     video_format,
     written_format,
 )
 from restore_cli.imaging.video.frames import VideoHeader
+from restore_cli.imaging.video.muxing import carried_streams, container_writer, encodable
 from restore_cli.imaging.video.rawvideo import DEFAULT_LAYOUT, RawReader, RawWriter, raw_format
 from restore_cli.imaging.video.streams import input_bytes, output_bytes, peek_stdin
 from restore_cli.imaging.video.y4m import MAGIC, Y4mReader, Y4mWriter, space_of
@@ -28,6 +33,9 @@ from restore_cli.jobs.video import FrameSink, FrameSource, OpenedVideo, refuse_i
 
 if TYPE_CHECKING:
     from restore_cli.jobs.restore import RestoreOptions
+
+
+CONTAINER = "container"  # what holds a video beside sound and more
 
 
 def open_video(target: Target, options: RestoreOptions, memory: Memory) -> OpenedVideo | None:
@@ -44,7 +52,7 @@ def open_video(target: Target, options: RestoreOptions, memory: Memory) -> Opene
     check_source(target.source)
     with ExitStack() as resources:
         source = _source(target.source, own, options, resources)
-        output = written_format(target.path if target.explicit else STREAM, options.format, own)
+        output = _output(target, own, options)
         refuse_image_options(options, output)
         if not target.explicit:
             suffix = VIDEO_FORMATS[output].suffixes[0]
@@ -54,21 +62,39 @@ def open_video(target: Target, options: RestoreOptions, memory: Memory) -> Opene
         header = _result(source.header, own, output, options)
         memory.check(ImageBytes.of_size(header.format.width, header.format.height))
 
-        @contextmanager
-        def sink() -> Iterator[FrameSink]:
-            with output_bytes(target.path) as write:
-                yield Y4mWriter(write, header) if output == "y4m" else RawWriter(write)
+        sink = partial(_sink, target.path, output, header, source, options)
+        container = source if isinstance(source, ContainerReader) else None
+        notes = (*_lost(source, header, output), *carried_streams(container, output)[1])
+        return OpenedVideo(source, target, header, sink, notes, resources.pop_all())
 
-        return OpenedVideo(source, target, header, sink, (), resources.pop_all())
+
+def _output(target: Target, own: str, options: RestoreOptions) -> str:
+    """Return the name in VIDEO_FORMATS of what to write.
+
+    Raises:
+        ImageError: no video is written like this.
+        UsageError: not through a pipe.
+    """
+    if own == CONTAINER:
+        suffix = video_format(Path(target.source).suffix)
+        own = "y4m" if target.path == STREAM else (suffix or SUBSTITUTE)
+    output = written_format(target.path if target.explicit else STREAM, options.format, own)
+    if target.path == STREAM and VIDEO_FORMATS[output].muxer:
+        what = f"{VIDEO_FORMATS[output].title} cannot be written to a pipe"
+        raise UsageError(what, hint="use -o FILE, or --format y4m")
+    return output
 
 
 def _kind(path: str, options: RestoreOptions) -> str | None:
-    """Return the name in VIDEO_FORMATS of a video's format; None for what is no video.
+    """Return "y4m", "rawvideo" or CONTAINER; None for what is no video.
 
     Raises:
         UsageError: it is raw video, and its size is not told; or it is not, and that is.
     """
     head = peek_stdin(HEAD_BYTES) if path == STREAM else first_bytes(path)
+    if path == STREAM and is_video(head) and not MAGIC.startswith(head[: len(MAGIC)]):
+        hint = "name the file, or pipe ffmpeg -f yuv4mpegpipe"
+        raise UsageError("video files are not read from a pipe", hint=hint)
     is_y4m = bool(head) and MAGIC.startswith(head[: len(MAGIC)])
     is_raw = not is_y4m and (
         options.size is not None
@@ -82,10 +108,46 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
         raise UsageError("--size is for raw video; this video tells its own")
     if is_raw:
         return "rawvideo"
-    return "y4m" if is_y4m else None
+    if is_y4m:
+        return "y4m"
+    return CONTAINER if is_video(head, path) else None
+
+
+@contextmanager
+def _sink(
+    path: str, output: str, header: VideoHeader, source: FrameSource, options: RestoreOptions
+) -> Iterator[FrameSink]:
+    if not VIDEO_FORMATS[output].muxer:
+        with output_bytes(path) as write:
+            yield Y4mWriter(write, header) if output == "y4m" else RawWriter(write)
+        return
+    with container_writer(
+        path,
+        output,
+        header,
+        source if isinstance(source, ContainerReader) else None,
+        quality=options.quality,
+        strip_metadata=options.strip_metadata,
+    ) as writer:
+        yield writer
+
+
+def _lost(source: FrameSource, header: VideoHeader, output: str) -> Iterator[str]:
+    """Yield what the result cannot hold of the pictures."""
+    title = VIDEO_FORMATS[output].title
+    before, after = source.header.format.layout, header.format.layout
+    if after.bits < before.bits:
+        yield f"{before.bits} bits become {after.bits}: {title} holds no more"
+    is_turned = isinstance(source, ContainerReader) and source.turn is not None
+    if is_turned and not VIDEO_FORMATS[output].muxer:
+        yield f"the pictures lie on their side: {title} cannot say how to turn them"
 
 
 def _source(path: str, own: str, options: RestoreOptions, resources: ExitStack) -> FrameSource:
+    if own == CONTAINER:
+        container = ContainerReader(path)
+        resources.callback(container.close)
+        return container
     read, size = resources.enter_context(input_bytes(path))
     if own == "y4m":
         return Y4mReader(read, size)
@@ -104,4 +166,5 @@ def _result(header: VideoHeader, own: str, output: str, options: RestoreOptions)
     if name != format.layout.name:
         format = raw_format(format.width, format.height, name)
         header = replace(header, tags=())
-    return replace(header, format=format.scaled(options.scale))
+    header = replace(header, format=format.scaled(options.scale))
+    return encodable(header, output) if VIDEO_FORMATS[output].muxer else header

@@ -242,12 +242,13 @@ class _Job:
             step = replace(say, kind="frames", done=done, total=total, frames_per_s=frames_per_s)
             self.on_event(step)
 
-        for note in opened.notes:
-            self.on_event(replace(say, kind="note", text=note))
         share_video(opened, restorer, self.budget)
         _make_folder(opened.target)
         frames = restore_video(opened, restorer, self.options.scale, on_frame)
-        return video_result(opened, frames)
+        result = video_result(opened, frames)
+        for note in result.notes:
+            self.on_event(replace(say, kind="note", text=note))
+        return result
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.formats import format_for
 from restore_cli.imaging.listing import derived_name, suffix_of
-from restore_cli.imaging.video.formats import VIDEO_FORMATS, video_format
+from restore_cli.imaging.video.formats import READ_ONLY, VIDEO_FORMATS, video_format
+from restore_cli.imaging.video.formats import writable as writable_videos
 
 STREAM = "-"
 
@@ -95,7 +96,11 @@ def check_formats(targets: Sequence[Target], requested: str | None) -> None:
 
 
 def _format_of(path: str | Path) -> str | None:
-    return video_format(Path(path).suffix) or format_for(path)
+    suffix = Path(path).suffix.lower()
+    if suffix in READ_ONLY:
+        what = f"cannot write {suffix} files"
+        raise ImageError(what, path=path, hint=f"choose {writable_videos()}")
+    return video_format(suffix) or format_for(path)
 
 
 def with_suffix(target: Target, format_name: str) -> Target:

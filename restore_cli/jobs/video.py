@@ -39,6 +39,10 @@ class FrameSource(Protocol):
     def header(self) -> VideoHeader:
         """What is known before the first frame."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know; complete when all has been read."""
+
     def __iter__(self) -> Iterator[Frame | Passed]:
         """Yield them, once."""
 
@@ -60,7 +64,7 @@ class OpenedVideo:
         header: of the result.
         sink: gives, as a context, what takes the restored frames; the result is there when it
             ends well.
-        notes: what the user should know already.
+        notes: what the result lacks.
         resources: closed in the end.
     """
 
@@ -96,8 +100,8 @@ def restore_video(opened: OpenedVideo, engine: RestorePixels, scale: int, on_fra
     before, after = opened.source.header.format, opened.header.format
     count = 0
     with (
-        ReadAhead(opened.source, may_hang=opened.target.source == STREAM) as items,
         opened.sink() as sink,
+        ReadAhead(opened.source, may_hang=opened.target.source == STREAM) as items,
         WriteBehind(sink.write, may_hang=opened.target.path == STREAM) as written,
     ):
         started_s = time.perf_counter()
@@ -170,7 +174,7 @@ def video_result(opened: OpenedVideo, frames: int | None, seconds: float = 0.0) 
         depth="uint8" if format.layout.bits == 8 else "uint16",
         frames=frames,
         seconds=seconds,
-        notes=opened.notes,
+        notes=(*opened.notes, *opened.source.notes),
     )
 
 

@@ -1,4 +1,4 @@
-"""Video through pipes, as it stands between two ffmpeg commands."""
+"""Video through pipes, as it stands between two ffmpeg commands, and in files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from restore_cli.imaging.video.y4m import Y4mReader
+from tests.unit.imaging.video.clips import frames_of, packets_of, write_clip
 
 WIDTH, HEIGHT = 64, 48
 FRAME_BYTES = WIDTH * HEIGHT * 3 // 2
@@ -151,3 +152,70 @@ def test_a_dry_run_counts_frames(restore, folder, frame, narrow_model_file):
     done = restore("deblur", "a.y4m", "-m", narrow_model_file, "--dry-run")
     assert done.stdout.startswith(b"a.y4m -> a_deblur.y4m (64x48, 4 frames, tiles: 1 of 64x48, ")
     assert [path.name for path in folder.iterdir()] == ["a.y4m"]
+
+
+def test_a_video_file_with_the_bundled_model(restore, folder):
+    write_clip(folder / "in.mp4", count=4)
+    done = restore("deblur", "in.mp4", "-o", "out.mp4", "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["files"]
+    assert (result["frames"], result["output"]) == (4, "out.mp4")
+    before, after = frames_of(folder / "in.mp4"), frames_of(folder / "out.mp4")
+    assert [start for start, _ in after] == [start for start, _ in before]
+    assert packets_of(folder / "out.mp4", "audio") == packets_of(folder / "in.mp4", "audio")
+    assert 0 < np.abs(after[0][1].astype(int) - before[0][1]).mean() < 8
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_file_leaves_nothing(start, folder, narrow_model_file, number, code):
+    write_clip(folder / "in.mp4", count=200, size=(320, 240))
+    process = start("deblur", "in.mp4", "-o", "out.mp4", "-m", narrow_model_file,
+                    "--progress", "json")  # fmt: skip
+    for line in process.stderr:
+        if json.loads(line)["event"] == "frames":
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    lines = [line for line in err.splitlines() if not line.startswith(b"{")]
+    assert (process.returncode, out) == (code, b"")
+    assert lines == ([b"error: interrupted"] if number == signal.SIGINT else [])
+    assert [path.name for path in folder.iterdir()] == ["in.mp4"]
+
+
+def test_a_video_file_into_a_pipe(restore, folder, narrow_model_file):
+    write_clip(folder / "in.mp4", count=3, sound=None)
+    done = restore("denoise", "in.mp4", "-o", "-", "-q", "-m", narrow_model_file)
+    assert (done.returncode, done.stderr) == (0, b"")
+    reader = Y4mReader(io.BytesIO(done.stdout).read)
+    assert (len(list(reader)), reader.header.format.width) == (3, 64)
+    done = restore("denoise", "-", "-o", "b.mkv", "-q", "-m", narrow_model_file, input=done.stdout)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(frames_of(folder / "b.mkv")) == 3
+
+
+def test_what_is_refused_of_video_files(restore, folder, environment, narrow_model_file):
+    write_clip(folder / "in.mp4", count=2)
+    data = (folder / "in.mp4").read_bytes()
+    (folder / "text.mp4").write_text("this is no video")
+    model = ("-m", narrow_model_file)
+    refused = [
+        (("in.mp4", "-o", "-", "--format", "mp4", *model), 2, b"MP4 cannot be written to a pipe"),
+        (("in.mp4", "-o", "b.webm", *model), 3, b"WebM cannot hold sound in aac"),
+        (("text.mp4", *model), 3, b"text.mp4: cannot read the video: invalid data"),
+        (("-", *model), 2, b"video files are not read from a pipe"),
+    ]
+    for arguments, code, words in refused:
+        done = restore("deblur", *arguments, input=data)
+        assert (done.returncode, done.stdout) == (code, b""), done.stderr
+        assert words in done.stderr
+        assert done.stderr.count(b"\n") == 1
+    (folder.parent / "av.py").write_text("raise ModuleNotFoundError")
+    environment["PYTHONPATH"] = str(folder.parent)
+    done = restore("deblur", "in.mp4", *model)
+    assert done.returncode == 2
+    assert done.stderr == (
+        b"error: in.mp4: video files need PyAV, which is not installed"
+        b" (pip install 'restore-cli[video]')\n"
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "text.mp4"]

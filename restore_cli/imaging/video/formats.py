@@ -42,7 +42,8 @@ VIDEO_SUFFIXES: dict[str, str] = {
 # What videos are written as whose own container is only read, or cannot be told.
 SUBSTITUTE = "mkv"
 
-_READ_ONLY = (".3gp", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".wmv")
+# Containers that are read only: old, or without place for frames of varying duration.
+READ_ONLY = (".3gp", ".avi", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".wmv")
 _STARTS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\0\0\x01\xba", b"\0\0\x01\xb3", MAGIC)
 # The first brands of files that are videos; those of AVIF, HEIC and camera raws are others.
 _BRANDS = (b"isom", b"iso", b"mp4", b"avc1", b"qt  ", b"M4V", b"3g", b"dash", b"MSNV", b"XAVC")
@@ -67,7 +68,7 @@ def is_video(head: bytes, path: str | Path = "") -> bool:
         return head[8:12].startswith(_BRANDS)
     if head.startswith(_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return True
-    return Path(path).suffix.lower() in (*VIDEO_SUFFIXES, *_READ_ONLY)
+    return Path(path).suffix.lower() in (*VIDEO_SUFFIXES, *READ_ONLY)
 
 
 def first_bytes(path: str | Path) -> bytes:
@@ -95,6 +96,10 @@ def written_format(path: str | Path, requested: str | None, own: str) -> str:
         return own if own in VIDEO_FORMATS else SUBSTITUTE
     known = video_format(name)
     if known is None:
-        choices = ", ".join(VIDEO_FORMATS)
-        raise ImageError(f"cannot write a video as {name}", path=path, hint=f"choose {choices}")
+        raise ImageError(f"cannot write a video as {name}", path=path, hint=f"choose {writable()}")
     return known
+
+
+def writable() -> str:
+    """Return the names of formats that can be written, for messages."""
+    return ", ".join(VIDEO_FORMATS)

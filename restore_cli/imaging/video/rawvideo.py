@@ -67,8 +67,10 @@ class RawReader:
             yield Frame(format.unpacked(data))
             count += 1
 
-    def close(self) -> None:
-        """Leave the stream to whoever opened it."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know: nothing."""
+        return ()
 
 
 class RawWriter:

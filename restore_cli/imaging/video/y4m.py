@@ -92,8 +92,10 @@ class Y4mReader:
             yield Frame(format.unpacked(data), mark=line[len(b"FRAME") :])
             count += 1
 
-    def close(self) -> None:
-        """Leave the stream to whoever opened it."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know: nothing."""
+        return ()
 
     def _line(self) -> bytes:
         """Return a line without its end; nothing at the end of the stream."""

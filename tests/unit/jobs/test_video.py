@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from restore_cli.errors import ResultError
+from restore_cli.errors import ImageError, ResultError
 from restore_cli.imaging.video.colour import to_pixels
 from restore_cli.imaging.video.frames import FrameFormat, layout_of
 from restore_cli.imaging.video.y4m import Y4mReader
 from restore_cli.jobs.restore import RestoreOptions, restore_files
+from tests.unit.imaging.video.clips import frames_of, packets_of, write_clip
 
 WIDTH, HEIGHT, FRAMES = 40, 30, 3
 
@@ -62,7 +63,7 @@ def y4m(rng, tags="F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG", name="yuv420p", frame
     return data
 
 
-def frames_of(data):
+def pixels_of(data):
     reader = Y4mReader(io.BytesIO(data).read, len(data))
     return reader.header, [to_pixels(frame.planes, reader.header.format) for frame in reader]
 
@@ -77,7 +78,7 @@ def test_values(restore, rng, tmp_path):
     assert (result.width, result.height, result.channels, result.depth) == (40, 30, 3, "uint8")
     after = (tmp_path / "a_deblur.y4m").read_bytes()
     assert after.partition(b"\n")[0] == data.partition(b"\n")[0]
-    for old, new in zip(frames_of(data)[1], frames_of(after)[1], strict=True):
+    for old, new in zip(pixels_of(data)[1], pixels_of(after)[1], strict=True):
         # Only what is in [0, 1] is seen and darkened; half a step of luma and of chroma.
         np.testing.assert_allclose(new - old, -0.1 * np.clip(old, 0, 1), atol=0.01)
     told = [(e.done, e.total) for e in events if e.kind == "frames"]
@@ -123,7 +124,7 @@ def test_raw_frames(restore, rng, tmp_path, pix_fmt):
 def test_from_one_stream_into_another(restore, rng, tmp_path):
     (tmp_path / "a.rgb").write_bytes(bytes([200]) * (WIDTH * HEIGHT * 3))
     assert restore("a.rgb", size=(WIDTH, HEIGHT), format="y4m").files[0].output == "a_deblur.y4m"
-    header, (pixels,) = frames_of((tmp_path / "a_deblur.y4m").read_bytes())
+    header, (pixels,) = pixels_of((tmp_path / "a_deblur.y4m").read_bytes())
     assert (header.format.layout.name, header.rate) == ("yuv444p", 25)
     np.testing.assert_allclose(pixels, 0.9 * 200 / 255, atol=0.005)
     assert restore("a_deblur.y4m", output="b.raw").exit_code == 0
@@ -140,7 +141,7 @@ def test_upscale_enlarges_the_frames(restore, rng, tmp_path, fake):
     assert fake.seen == [(60, 80, 3)] * FRAMES
     data = (tmp_path / "a_upscale.y4m").read_bytes()
     assert data.startswith(b"YUV4MPEG2 W80 H60 F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG\n")
-    header, frames = frames_of(data)
+    header, frames = pixels_of(data)
     assert (header.frames, frames[2].shape) == (3, (60, 80, 3))
 
 
@@ -152,7 +153,7 @@ def test_what_is_whole_of_a_cut_stream_is_kept(restore, rng, tmp_path):
     assert str(report.failures[0]).startswith(
         "a.y4m: the stream ends within a frame, after 2 whole frames"
     )
-    assert len(frames_of((tmp_path / "a_deblur.y4m").read_bytes())[1]) == 2
+    assert len(pixels_of((tmp_path / "a_deblur.y4m").read_bytes())[1]) == 2
 
 
 def test_without_frames_nothing_is_written(restore, rng, tmp_path):
@@ -222,6 +223,44 @@ def test_images_beside_videos(restore, rng, tmp_path):
     report = restore("a.png", output="c.mp4")
     assert report.exit_code == 3
     assert "cannot write .mp4 files" in str(report.failures[0])
+
+
+def test_video_files(restore, tmp_path, fake, monkeypatch):
+    monkeypatch.setattr(fake, "change", staticmethod(np.copy))
+    write_clip(tmp_path / "a.mp4", turn=180)
+    events = []
+    report = restore("a.mp4", on_event=events.append)
+    (result,) = report.files
+    assert (result.output, result.status, result.frames) == ("a_deblur.mp4", "done", 8)
+    assert [(e.done, e.total) for e in events if e.kind == "frames"][-1] == (8, 8)
+    for (start, old), (at, new) in zip(
+        frames_of(tmp_path / "a.mp4"), frames_of(tmp_path / "a_deblur.mp4"), strict=True
+    ):
+        assert (start, np.abs(old.astype(int) - new).mean() < 2) == (at, True)
+    assert packets_of(tmp_path / "a.mp4", "audio") == packets_of(tmp_path / "a_deblur.mp4", "audio")
+    report = restore("a.mp4", output="b.y4m")
+    assert report.files[0].notes == (
+        "the pictures lie on their side: Y4M cannot say how to turn them",
+        "sound is left out: Y4M holds none",
+    )
+    assert restore("b.y4m", output="c.webm", quality=90).files[0].frames == 8
+    luma = [picture for _, picture in frames_of(tmp_path / "c.webm")]
+    assert np.abs(luma[7].astype(int) - frames_of(tmp_path / "a.mp4")[7][1]).mean() < 4
+
+
+def test_video_files_upscaled_and_of_other_kinds(restore, tmp_path, fake):
+    write_clip(tmp_path / "a.avi", count=3, codec="mpeg4", sound="mp3", time_base=(1, 25))
+    report = restore("a.avi", task="upscale", scale=2)
+    assert (report.files[0].output, report.files[0].width) == ("a_upscale.mkv", 128)
+    assert fake.seen == [(96, 128, 3)] * 3
+    assert frames_of(tmp_path / "a_upscale.mkv")[0][1].shape == (96, 128)
+    report = restore("a.avi", output="b.webm")
+    assert report.exit_code == 3
+    assert str(report.failures[0]).startswith("a.avi: WebM cannot hold sound in mp3")
+    report = restore("a.avi", output="c.raw")
+    assert (tmp_path / "c.raw").stat().st_size == 3 * 64 * 48 * 3
+    with pytest.raises(ImageError, match=r"cannot write \.avi files \(choose y4m, rawvideo, mp4"):
+        restore("a.avi", in_place=True)
 
 
 def test_text_on_stdin_is_no_video(restore, monkeypatch):
