@@ -76,7 +76,8 @@ class RemoteStorage:
 
     def matches(self, pattern: str) -> list[str]:
         with _failures(pattern):
-            return sorted(self._files.unstrip_protocol(path) for path in self._files.glob(pattern))
+            found = self._files.glob(pattern)
+        return sorted(f"{self._scheme}://{str(path).strip('/')}" for path in found)
 
     def read(self, path: str) -> Content:
         signature = self.signature(path)
@@ -187,11 +188,9 @@ class RemoteJournal:
         self._last: dict[str, Record] = {}
         folder = results.path(JOURNAL_FOLDER)
         with _failures(folder):
-            found = results.files.exists(folder)
-            objects = results.files.cat(folder, recursive=True) if found else {}
-        if isinstance(objects, bytes):  # a single one
-            objects = {"": objects}
-        for data in objects.values():
+            found = results.files.find(folder) if results.files.exists(folder) else []
+            objects = results.files.cat(found) if found else {}
+        for data in [objects] if isinstance(objects, bytes) else objects.values():
             self._take_in(data)
 
     def last(self, output: str) -> Record | None:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from restore_cli.errors import ImageError, UsageError
+from restore_cli.jobs.batch.journal import Record
+from restore_cli.jobs.batch.remote import RemoteJournal, RemoteResults, RemoteStorage
+from restore_cli.jobs.batch.storage import results_in, scheme_of, storage_for
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def url():
+    """A folder in the memory of this process."""
+    place = f"memory://{uuid.uuid4().hex}"
+    yield place
+    files, path = fsspec.url_to_fs(place)
+    if files.exists(path):
+        files.rm(path, recursive=True)
+
+
+@pytest.fixture
+def filled(url):
+    files, _ = fsspec.url_to_fs(url)
+    for name in ("a.png", "sub/b.png", "sub/deep/c.tif"):
+        files.pipe_file(f"{url}/{name}", name.encode())
+    return url
+
+
+def test_values(filled):
+    storage = storage_for(filled)
+    assert isinstance(storage, RemoteStorage)
+    assert storage.kind(filled) == "folder"
+    assert storage.kind(f"{filled}/a.png") == "file"
+    assert storage.kind(f"{filled}/gone.png") is None
+    entries = list(storage.entries(filled))
+    assert [(entry.name, entry.kind) for entry in entries] == [("a.png", "file"), ("sub", "folder")]
+    assert storage.read(entries[0].path).data == b"a.png"
+    assert storage.head(entries[0].path, 2) == b"a."
+    assert storage.matches(f"{filled}/**/*.tif") == [f"{filled}/sub/deep/c.tif"]
+    assert storage.identity(f"{filled}/sub/") == storage.identity(f"{filled}/sub")
+
+
+def test_a_signature_changes_with_the_object(filled):
+    storage = RemoteStorage(filled)
+    before = storage.signature(f"{filled}/a.png")
+    assert (
+        before == storage.signature(f"{filled}/a.png") == storage.read(f"{filled}/a.png").signature
+    )
+    storage._files.pipe_file(f"{filled}/a.png", b"A.PNG")
+    assert storage.signature(f"{filled}/a.png") != before
+    assert storage.signature(f"{filled}/gone.png") is None
+    with pytest.raises(ImageError, match="no such file"):
+        storage.read(f"{filled}/gone.png")
+
+
+def test_results(url):
+    results = results_in(url)
+    assert isinstance(results, RemoteResults)
+    results.prepare()
+    staged = results.stage("sub/a.png", b"content", "key")
+    assert results.signature("sub/a.png") is None
+    assert staged.commit() == results.signature("sub/a.png")
+    assert results.sha256("sub/a.png") == staged.sha256
+    for name in ("../a.png", "/a.png"):
+        with pytest.raises(ImageError, match="outside"):
+            results.stage(name, b"x", "key")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_journal_is_one_object_for_each_result(url, count):
+    results = RemoteResults(url)
+    journal = RemoteJournal(results)
+    journal.describe("abc", {"tile": 64})
+    for number in range(count):
+        journal.append(Record("writing", f"{number}.png", "a", "1" * 64, "abc"))
+        journal.append(
+            Record("done", f"{number}.png", "a", "1" * 64, "abc", None, "2" * 64, 7, (7, "x"))
+        )
+    again = RemoteJournal(results)
+    assert again.last("0.png") == journal.last("0.png")
+    assert again.last("0.png").step == "done"
+    assert again.has_written(f"{count - 1}.png")
+    assert (again.last("9.png"), again.damaged) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [("s3://b/x", "s3"), ("GS://b", "gs"), ("/a/b://c", None), ("a.png", None), ("C:\\x", None)],
+)
+def test_schemes(path, scheme):
+    assert scheme_of(path) == scheme
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(UsageError, match="cannot open this URL"):
+        storage_for("nonsense://bucket/x")
+    try:
+        import s3fs  # noqa: F401
+    except ImportError:
+        with pytest.raises(UsageError, match="s3fs") as caught:
+            storage_for("s3://bucket/x")
+        assert "restore-cli[cluster]" in caught.value.hint
