@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from restore_cli.cli import options
-from restore_cli.cli.batch_progress import BatchProgress, shown_batch
+from restore_cli.cli.batch_progress import shown_batch
 from restore_cli.cli.console import console
 from restore_cli.cli.restore import COMMANDS
 from restore_cli.errors import UsageError
@@ -239,7 +239,7 @@ def run(paths: list[str], output: str | None, chosen: RestoreOptions, which: Bat
     from restore_cli.jobs.batch.pipeline import Stop
 
     stop = Stop()
-    with shown_batch(console) as shown, _stopped_by_signals(stop, shown) as received:
+    with shown_batch(console) as shown, _stopped_by_signals(stop) as received:
         report = restore_batch(paths, output, chosen, which, shown, stop)
     show(report)
     if report.stopped_by is not None:
@@ -262,7 +262,7 @@ def show(report: BatchReport) -> None:
     if left > 0:
         rows.append(("left", f"{left}"))
     if not report.dry_run:
-        rate = f", {report.done / report.seconds:.2f} images/s" if report.done else ""
+        rate = f", {report.done / max(report.seconds, 1e-3):.2f} images/s" if report.done else ""
         rows.append(("time", f"{report.seconds:.1f} s{rate}"))
     rows += [("model", report.model), ("results", report.output)]
     if report.failed > 1:
@@ -314,7 +314,7 @@ def _scale(task: str, scale: int | None) -> int:
 
 
 @contextmanager
-def _stopped_by_signals(stop: Stop, shown: BatchProgress) -> Iterator[list[int]]:
+def _stopped_by_signals(stop: Stop) -> Iterator[list[int]]:
     """Let the first Ctrl-C or SIGTERM end the batch in good order, the second at once.
 
     The list holds the exit code of the first one.

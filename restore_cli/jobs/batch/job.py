@@ -236,6 +236,7 @@ class _Batch:
             stop=self.stop,
             tell=self.tell,
             retry_failed=self.batch.retry_failed,
+            fail_fast=self.batch.fail_fast,
         )
 
     def _foresee(self, items: list[Item], found: Inputs, stages: FileStages) -> None:

@@ -105,6 +105,7 @@ class FileStages:
     stop: Stop
     tell: Callable[[BatchEvent], None]
     retry_failed: bool = False
+    fail_fast: bool = False
     deferred: list[Item] = field(default_factory=list)
     """What other processes are at work on."""
     gate: Gate = field(init=False)
@@ -230,7 +231,13 @@ class FileStages:
         return True
 
     def compute(self, work: Work) -> None:
-        if work.error or work.opened is None or work.budget is None:
+        if work.error is None:
+            self._compute(work)
+        if work.error is not None and self.fail_fast:
+            self.stop.wanted = True  # before the next one comes to the network
+
+    def _compute(self, work: Work) -> None:
+        if work.opened is None or work.budget is None:
             return
         restorer = self.load()
         if self.stop.wanted:
