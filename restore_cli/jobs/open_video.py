@@ -92,9 +92,6 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
         UsageError: it is raw video, and its size is not told; or it is not, and that is.
     """
     head = peek_stdin(HEAD_BYTES) if path == STREAM else first_bytes(path)
-    if path == STREAM and is_video(head) and not MAGIC.startswith(head[: len(MAGIC)]):
-        hint = "name the file, or pipe ffmpeg -f yuv4mpegpipe"
-        raise UsageError("video files are not read from a pipe", hint=hint)
     is_y4m = bool(head) and MAGIC.startswith(head[: len(MAGIC)])
     is_raw = not is_y4m and (
         options.size is not None
@@ -110,6 +107,9 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
         return "rawvideo"
     if is_y4m:
         return "y4m"
+    if path == STREAM and is_video(head):
+        hint = "name the file, or pipe ffmpeg -f yuv4mpegpipe"
+        raise UsageError("video files are not read from a pipe", hint=hint)
     return CONTAINER if is_video(head, path) else None
 
 
