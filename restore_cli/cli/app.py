@@ -14,6 +14,7 @@ import typer
 
 from restore_cli import __version__
 from restore_cli.cli import options, settings
+from restore_cli.cli.allocator import keep_freed_memory
 from restore_cli.cli.batch import BATCH_EXAMPLES, batch
 from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
@@ -73,6 +74,7 @@ app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 
 def main() -> NoReturn:
     """Run the program; every expected failure is one line on stderr and its own exit code."""
+    keep_freed_memory(sys.argv[1:])
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
 

@@ -18,10 +18,11 @@ T = TypeVar("T")
 # Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
 # CPU with two workers (torch 2.13, AVX2) through the engine: growth of the process's peak over one
 # round of tiles of 192² to 640², and a fifth more, which many rounds leave behind (MIMO-UNet of
-# width 16: 930 in one round of 512², 1130 to 1150 over a whole image). Not measured on GPUs.
+# width 16: 930 in one round of 512², 1130 to 1150 over a whole image; of width 32: 714 in two tiles
+# of 720×752). Not measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: min(72 * int(config.width), 512 + 40 * int(config.width)),
+    "mimo-unet": lambda config: max(36 * int(config.width), min(72 * int(config.width), 1152)),
     "mprnet": lambda config: 82 * int(config.features),
     "mirnet": lambda config: 76 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,6 @@ import torch
 from torch import Tensor
 
 from models import ARCHITECTURES, RestorationModel
-from models.pooling import set_pooling
 from models.registry import make_config
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
 from restore_cli.engine.checks import ColourCheck, agrees
@@ -28,6 +26,7 @@ from restore_cli.engine.device import (
 )
 from restore_cli.engine.fused.network import fused
 from restore_cli.engine.kernels import winograd
+from restore_cli.engine.loading import for_inference, loaded, where
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
     SMALLEST_TILE,
@@ -44,9 +43,6 @@ from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
 from restore_cli.engine.tta import over_eight_views
 from restore_cli.errors import UsageError
 from restore_cli.weights.card import ModelCard
-from restore_cli.weights.catalog import default_for
-from restore_cli.weights.files import load_model
-from restore_cli.weights.store import locate
 
 Pooling = Literal["auto", "local", "global"]
 
@@ -124,9 +120,9 @@ class Restorer:
             DeviceError: device or precision cannot be had.
         """
         _refuse_bad_options(tile, overlap, strength)
-        self.device = choose_device(_where(model) if device == "auto" else device)
+        self.device = choose_device(where(model) if device == "auto" else device)
         self.precision: Precision = choose_precision(self.device, precision)
-        network, self.card = _loaded(model)
+        network, self.card = loaded(model)
         architecture = ARCHITECTURES[self.card.architecture]
         config = make_config(self.card.architecture, self.card.config)
         self.multiple_of = architecture.multiple_of
@@ -135,7 +131,7 @@ class Restorer:
         window = None if pooling == "global" else architecture.patch
         if window is not None and architecture.local_halo is not None:
             self.halo = architecture.local_halo(config, window)
-        self._network = _for_inference(network, self.device, window)
+        self._network = for_inference(network, self.device, window)
         self._fused: dict[Precision, RestorationModel] = {}
         self._runner = _runner(self.device)
         self.bytes_per_pixel = bytes_per_pixel(self.card.architecture, config)
@@ -348,24 +344,6 @@ class Restorer:
             self.precision = "fp32"
 
 
-def _loaded(
-    model: str | Path | tuple[RestorationModel, ModelCard] | None,
-) -> tuple[RestorationModel, ModelCard]:
-    if isinstance(model, tuple):
-        return copy.deepcopy(model[0]), model[1]
-    return load_model(locate(default_for("deblur").name if model is None else model))
-
-
-def _for_inference(
-    network: RestorationModel, device: torch.device, window: int | None
-) -> RestorationModel:
-    """Return a network that is ours, moved to the device, with means over windows."""
-    network = network.eval().requires_grad_(False)
-    set_pooling(network, window)
-    # Measured on CPUs too: channels_last is 5 to 25 % faster for MIMO-UNet.
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
 def _runner(device: torch.device) -> Runner:
     if device.type == "cpu":
         return CoreRunner(torch.get_num_threads())
@@ -379,14 +357,6 @@ def _fewer(layout: Layout, tile: int) -> int:
 
 def _fade(tile: int) -> int:
     return min(_FADE, tile // 8)
-
-
-def _where(model: object) -> str:
-    """Return the device of a network that was handed in, else ``auto``."""
-    if isinstance(model, tuple):
-        for parameter in model[0].parameters():
-            return str(parameter.device)
-    return "auto"
 
 
 def _refuse_bad_options(

@@ -61,7 +61,7 @@ def test_debug_shows_the_traceback(monkeypatch, capsys):
         ),
         (
             ["deblur", "--formt"],
-            "error: No such option: --formt (Possible options: --format)"
+            "error: No such option: --formt (Possible options: --format, --pix-fmt)"
             " (see restore deblur --help)",
         ),
         (

@@ -54,7 +54,8 @@ def test_defaults(job, task):
 def test_each_command_hands_its_options_to_the_job(job, task):
     flags = (
         "--output out/ --model m.safetensors --device cuda:1 --precision bf16 --tile 256"
-        " --overlap 32 --pooling global --max-memory 1.5G --tta --strength 0.5 --format webp --quality 80"
+        " --overlap 32 --pooling global --max-memory 1.5G --tta --strength 0.5 --format webp"
+        " --quality 80"
         " --bit-depth 16 --strip-metadata --overwrite --in-place --dry-run"
     )
     assert module.run([task, "a.png", "-", *flags.split()]) == 0
@@ -103,7 +104,8 @@ def test_upscale_takes_a_scale(job, monkeypatch, tmp_path):
         ),
         (
             ["deblur", "a.png", "--scale", "2"],
-            "error: No such option: --scale (Possible options: --size, --tile) (see restore deblur --help)",
+            "error: No such option: --scale (Possible options: --size, --tile)"
+            " (see restore deblur --help)",
         ),
         (
             ["derain", "a.png", "--pooling", "max"],
