@@ -110,9 +110,10 @@ def long_strip(image: Image, scale: int) -> Image:
     shape = [scale * min(STRIP, side) for side in (image.height, image.width)]
     longer = int(image.width > image.height)
     shape[longer] = scale * (image.height, image.width)[longer]
-    rows, columns = (np.arange(side) // scale for side in shape)
-    alpha = None if image.alpha is None else image.alpha[rows][:, columns]
-    return replace(image, pixels=image.pixels[rows][:, columns], alpha=alpha)
+    # Both at once: all columns of the rows of a tall image would be all of it.
+    place = np.ix_(*(np.arange(side) // scale for side in shape))
+    alpha = None if image.alpha is None else image.alpha[place]
+    return replace(image, pixels=image.pixels[place], alpha=alpha)
 
 
 def open_in_parts(target: Target, options: RestoreOptions, memory: Memory) -> TiffReader | None:
