@@ -22,7 +22,7 @@ T = TypeVar("T")
 # of 720×752). Not measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: max(36 * int(config.width), min(72 * int(config.width), 1152)),
+    "mimo-unet": lambda config: max(38 * int(config.width), min(72 * int(config.width), 1152)),
     "mprnet": lambda config: 82 * int(config.features),
     "mirnet": lambda config: 76 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),
