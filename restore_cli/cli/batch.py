@@ -49,11 +49,6 @@ def shard(text: str) -> str:
     return text
 
 
-def _keep_json(value: bool) -> bool:
-    console.json = value
-    return value
-
-
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
@@ -149,7 +144,7 @@ Json = Annotated[
     typer.Option(
         "--json",
         help="Print one line of JSON for each file, and one in the end.",
-        callback=_keep_json,
+        callback=options.keep_json,
         is_eager=True,
     ),
 ]

@@ -112,7 +112,8 @@ def _keep_debug(value: bool) -> bool:
     return value
 
 
-def _keep_json(value: bool) -> bool:
+def keep_json(value: bool) -> bool:
+    """Have results printed as JSON; for options that say so in words of their own."""
     console.json = value
     return value
 
@@ -187,7 +188,7 @@ Overlap = Annotated[
     typer.Option(
         "--overlap",
         metavar="auto|N",
-        help="Pixels of context around a tile; auto: all the model can see.",
+        help="Pixels of context around a tile; auto: what its weights were measured to need.",
         callback=auto_or_number,
         envvar="RESTORE_OVERLAP",
         show_envvar=False,
@@ -336,13 +337,13 @@ Json = Annotated[
     typer.Option(
         "--json",
         help="Print the report as JSON; to stderr if stdout takes the image.",
-        callback=_keep_json,
+        callback=keep_json,
         is_eager=True,
     ),
 ]
 JsonData = Annotated[
     bool,
-    typer.Option("--json", help="Print JSON.", callback=_keep_json, is_eager=True),
+    typer.Option("--json", help="Print JSON.", callback=keep_json, is_eager=True),
 ]
 Progress = Annotated[
     ProgressKind,

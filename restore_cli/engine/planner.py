@@ -66,9 +66,8 @@ class TilePlan:
 
 def plan_tiles(restorer: Restorer, height: int, width: int) -> TilePlan:
     """Return the tiles in which an image would be restored now."""
-    grid = restorer.grid(height, width)
+    grid, at_once = restorer.plan(height, width)
     on_host = restorer.device.type == "cpu"
-    at_once = restorer.at_once(height, width)
     return TilePlan(*grid.tile, grid.count, at_once, restorer.bytes_per_pixel, on_host)
 
 

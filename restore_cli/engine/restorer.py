@@ -228,13 +228,10 @@ class Restorer:
         restore = partial(self._run, precision=self.precision)
         return self._runner(restore, partial(self._run, precision="fp32"), tiles, at_once)
 
-    def grid(self, height: int, width: int) -> Grid:
-        """Return the tiles in which an image of this size would be restored now."""
-        return self._grid(height, width, self._layout(height, width).tile)
-
-    def at_once(self, height: int, width: int) -> int:
-        """Return how many tiles of an image of this size would be worked on at the same time."""
-        return self._layout(height, width).at_once
+    def plan(self, height: int, width: int) -> tuple[Grid, int]:
+        """Return the tiles an image of this size would have now, and how many at a time."""
+        layout = self._layout(height, width)
+        return self._grid(height, width, layout.tile), layout.at_once
 
     def _grid(self, height: int, width: int, tile: int) -> Grid:
         return make_grid(
@@ -268,11 +265,12 @@ class Restorer:
         run = partial(self.restore_tiles, at_once=at_once)
         for tensor in restore_rows(run, read, self._grid(height, width, tile), progress):
             rows = to_pixels(tensor, channels)
-            before = source.read(top, top + len(rows), 0, width)
-            if check is not None:
-                check.add(before, rows)
-            if self._strength < 1:
-                rows = before + np.float32(self._strength) * (rows - before)
+            if check is not None or self._strength < 1:
+                before = source.read(top, top + len(rows), 0, width)
+                if check is not None:
+                    check.add(before, rows)
+                if self._strength < 1:
+                    rows = before + np.float32(self._strength) * (rows - before)
             yield rows
             top += len(rows)
         if check is not None:

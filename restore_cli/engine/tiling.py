@@ -172,45 +172,6 @@ def restore_rows(
             held, top = held[..., finished:, :], top + finished
 
 
-def restore_tiled(
-    restore: Callable[[Tensor], Tensor],
-    image: Tensor,
-    *,
-    tile: int,
-    halo: int,
-    fade: int = 16,
-    multiple_of: int = 1,
-    progress: Progress | None = None,
-) -> Tensor:
-    """Restore a whole image tile by tile, one after another; see :func:`restore_rows`.
-
-    Args:
-        restore: maps (1, C, h, w) to the same shape for h and w up to ``tile``. Only tiles at the
-            bottom and right may break the size rule.
-        image: (1, C, H, W) float.
-        tile: side of a tile in pixels, context included.
-        halo: pixels of context an output pixel needs on each side. A network that pools over
-            the whole image has none that suffices: its tiles differ from the whole.
-        fade: width of the hand-over in pixels; 0 is a hard seam.
-        multiple_of: the network's size rule.
-        progress: called after each tile.
-
-    Returns:
-        (1, C, H, W) in the dtype of ``image``, not clamped.
-
-    Raises:
-        ValueError: a tile is no larger than what it shares with its neighbour.
-    """
-    height, width = image.shape[-2:]
-    grid = make_grid(height, width, tile=tile, halo=halo, fade=fade, multiple_of=multiple_of)
-
-    def read(top: int, bottom: int, left: int, right: int) -> Tensor:
-        return image[..., top:bottom, left:right]
-
-    rows = restore_rows(lambda windows: map(restore, windows), read, grid, progress)
-    return torch.cat(list(rows), dim=-2).to(image)
-
-
 def _extended(held: Tensor | None, like: Tensor, height: int, width: int) -> Tensor:
     """Return zeros (1, C, height, width) with the rows held so far at their top."""
     larger = like.new_zeros(*like.shape[:2], height, width)

@@ -13,6 +13,7 @@ from restore_cli.errors import DeviceError, ImageError, RestoreError
 from restore_cli.imaging.atomic import write_atomically
 from restore_cli.imaging.pipes import write_stdout
 from restore_cli.jobs.budget import Budget, program_bytes
+from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.open_video import open_video
 from restore_cli.jobs.opened import Opened, encode, open_input
 from restore_cli.jobs.plan import planned, share_memory
@@ -40,9 +41,6 @@ from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
-
-# Tasks whose results may be brighter or darker than what was given.
-BRIGHTENING_TASKS = ("enhance",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +178,7 @@ class _Job:
 
     def _load(self) -> Restorer:
         started_s = time.monotonic()
-        from restore_cli.engine.restorer import Restorer  # torch loads here
-
-        options = self.options
-        restorer = Restorer(
-            self.model,
-            device=options.device,
-            precision=options.precision,
-            tile=options.tile,
-            overlap=options.overlap,
-            pooling=options.pooling,
-            tta=options.tta,
-            strength=options.strength,
-            check=options.task not in BRIGHTENING_TASKS,
-        )
+        restorer = load_restorer(self.model, self.options)
         self.restorer = restorer
         self.load_s = time.monotonic() - started_s
         text = f"model {restorer.card.name}, device {self.device}, precision {self.precision}"

@@ -20,8 +20,8 @@ import numpy as np
 from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch import job
-from restore_cli.jobs.batch.engine import load_restorer
 from restore_cli.jobs.batch.job import restore_batch
+from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.restore import RestoreOptions
 from restore_cli.jobs.task_model import choose_model
 

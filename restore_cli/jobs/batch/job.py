@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from restore_cli.errors import RestoreError, UsageError
 from restore_cli.imaging.formats import FORMATS
 from restore_cli.jobs.batch.claims import Claims, NoClaims, claims_in
-from restore_cli.jobs.batch.engine import load_restorer
 from restore_cli.jobs.batch.inputs import Inputs, Selection, find_inputs
 from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal, Journal
 from restore_cli.jobs.batch.leftovers import remove_leftovers
@@ -39,6 +38,7 @@ from restore_cli.jobs.batch.settings import settings_key, settings_of
 from restore_cli.jobs.batch.storage import Results, results_in
 from restore_cli.jobs.batch.watch import Watch
 from restore_cli.jobs.batch.work import BatchStoppedError, FileStages, Work, source_of
+from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.restore import RestoreOptions
 from restore_cli.jobs.targets import as_failure, requested_format
 from restore_cli.jobs.task_model import choose_model, task_note

@@ -8,11 +8,11 @@ import pytest
 from restore_cli.errors import DeviceError, ImageError
 from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image, Metadata
-from restore_cli.jobs.batch.engine import load_restorer
 from restore_cli.jobs.batch.job import restore_batch
 from restore_cli.jobs.batch.memory import BatchMemory
 from restore_cli.jobs.batch.per_file import measure, restore_bytes
 from restore_cli.jobs.budget import Budget
+from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.restore import RestoreOptions, restore_files
 
 MIB = 2**20

@@ -1,13 +1,15 @@
-"""The engine of a batch, set up as the restoring commands set theirs up."""
+"""The engine, set up as the options of the restoring commands say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restore_cli.jobs.restore import BRIGHTENING_TASKS, RestoreOptions
-
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
+    from restore_cli.jobs.restore import RestoreOptions
+
+# Tasks whose results may be brighter or darker than what was given.
+BRIGHTENING_TASKS = ("enhance",)
 
 
 def load_restorer(model: str, options: RestoreOptions) -> Restorer:
