@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from models import RestorationModel, create_model
 from models.growth import load_shallower
+from restore_cli.engine.kernels.trainable import use_compiled_kernels
 from restore_cli.errors import UsageError, WeightsError
 from restore_cli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from restore_cli.training.config import TrainConfig, as_plain
@@ -161,6 +162,8 @@ def start_run(
     network.to(accelerator.device)
     optimizer = make_optimizer(network.parameters(), config.optimizer)
     average = AveragedWeights(network, config.ema_decay) if config.ema_decay else None
+    if accelerator.device.type == "cpu":
+        use_compiled_kernels(network)
     wrapped, optimizer = accelerator.prepare(network, optimizer)
     critic = Critic(config, accelerator) if config.loss.adversarial else None
     objective = make_objective(config, critic, accelerator.device)

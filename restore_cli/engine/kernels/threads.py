@@ -14,7 +14,9 @@ _WORTH_A_THREAD = 2**24
 _PARTS_PER_THREAD = 4
 
 
-def in_parts(compute: Callable[[int, int], None], work: int) -> None:
+def in_parts(
+    compute: Callable[[int, int], None], work: int, parts_per_thread: int = _PARTS_PER_THREAD
+) -> None:
     """Call ``compute(part, parts)`` for all parts, on as many threads as torch may use here.
 
     Workers that have a core each are set to one thread; they compute all of it themselves.
@@ -22,12 +24,13 @@ def in_parts(compute: Callable[[int, int], None], work: int) -> None:
     Args:
         compute: must not need the interpreter's lock for long.
         work: multiplications in all.
+        parts_per_thread: more than one balances the load.
     """
     threads = min(torch.get_num_threads(), work // _WORTH_A_THREAD)
     if threads < 2:
         compute(0, 1)
         return
-    parts = threads * _PARTS_PER_THREAD
+    parts = threads * parts_per_thread
     pool = _pool(torch.get_num_threads() - 1)
     waiting = iter(range(parts))  # the interpreter's lock makes next() on it atomic
 

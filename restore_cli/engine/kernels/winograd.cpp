@@ -10,6 +10,9 @@
 //   multiply  for 16 output channels: 36 products [tiles × in] · [in × 16] -> `products`
 //   gather    A' m A, bias, activation or addend                         -> the output image
 //
+// The gradient with respect to the weights is the same algorithm's backward pass: with B' d B of the
+// inputs and A g A' of the outputs' gradients, 36 sums of outer products over all tiles.
+//
 // All channel counts are multiples of 8 (one AVX vector), all sizes are in floats.
 
 #include <immintrin.h>
@@ -30,6 +33,7 @@ constexpr Index kPoints = kPatch * kPatch;
 constexpr Index kPanel = 2 * kLanes;  // output channels of one product
 constexpr Index kGroup = 6;  // tiles of one product: 6 × 2 sums and 2 + 1 operands fill the registers
 constexpr Index kBlock = 3 * kGroup;  // 2 to 6 groups are equally fast
+constexpr Index kRows = 4;             // input channels of one outer product
 constexpr Index kRun = 4;             // neighbouring tiles spread together, sharing columns
 constexpr Index kColumns = kRun * kTile + kPatch - kTile;
 
@@ -327,6 +331,95 @@ void gather_block(const Convolution& conv, const Block& block, Index channel,
     }
 }
 
+// One axis of A: the gradients of a tile's four outputs, seen by its six products.
+inline void scatter_axis(const Vector g[kTile], Vector m[kPatch]) {
+    const Vector two = _mm256_set1_ps(2), four = _mm256_set1_ps(4);
+    const Vector even1 = _mm256_add_ps(g[0], g[2]), odd1 = _mm256_add_ps(g[1], g[3]);
+    const Vector even2 = _mm256_fmadd_ps(four, g[2], g[0]);
+    const Vector odd2 = _mm256_mul_ps(two, _mm256_fmadd_ps(four, g[3], g[1]));
+    m[0] = g[0];
+    m[1] = _mm256_add_ps(even1, odd1);
+    m[2] = _mm256_sub_ps(even1, odd1);
+    m[3] = _mm256_add_ps(even2, odd2);
+    m[4] = _mm256_sub_ps(even2, odd2);
+    m[5] = g[3];
+}
+
+// A g A' of one tile for 8 channels; outputs outside the image have no gradient.
+void scatter(const float* gradient, Index line, Index channels, const Spot& spot, Index pitch,
+             float* spectra) {
+    Vector half_done[kPatch][kTile];
+    for (Index column = 0; column < kTile; ++column) {
+        const float* from = gradient + column * channels;
+        const bool inside = column < spot.columns;
+        Vector g[kTile], m[kPatch];
+        for (Index row = 0; row < kTile; ++row)
+            g[row] = inside && row < spot.rows ? _mm256_loadu_ps(from + row * line)
+                                               : _mm256_setzero_ps();
+        scatter_axis(g, m);
+        for (Index row = 0; row < kPatch; ++row) half_done[row][column] = m[row];
+    }
+    for (Index row = 0; row < kPatch; ++row) {
+        Vector m[kPatch];
+        scatter_axis(half_done[row], m);
+        for (Index column = 0; column < kPatch; ++column)
+            _mm256_storeu_ps(spectra + (row * kPatch + column) * pitch, m[column]);
+    }
+}
+
+// Scatter all tiles of a block: `spectra` is [point][tile][channel].
+void scatter_block(const float* gradient, const Image& image, Index channels, const Block& block,
+                   float* spectra) {
+    for (Index tile = 0; tile < block.tiles; ++tile) {
+        const Spot& spot = block.spots[tile];
+        for (Index channel = 0; channel < channels; channel += kLanes)
+            scatter(gradient + spot.pixel * channels + channel, image.width * channels, channels,
+                    spot, point_pitch(channels), spectra + tile * channels + channel);
+    }
+}
+
+// Add the outer products of a block's tiles at one point, for kRows inputs × (kHalves × 8) outputs.
+template <int kHalves>
+void accumulate(const float* spectra, Index channels_in, const float* gradients, Index channels_out,
+                Index tiles, float* sums) {
+    Vector sum[kRows][kHalves];
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row)
+        for (int half = 0; half < kHalves; ++half)
+            sum[row][half] = _mm256_load_ps(sums + row * kPanel + half * kLanes);
+    for (Index tile = 0; tile < tiles; ++tile) {
+        Vector gradient[kHalves];
+        for (int half = 0; half < kHalves; ++half)
+            gradient[half] = _mm256_loadu_ps(gradients + tile * channels_out + half * kLanes);
+#pragma GCC unroll 4
+        for (int row = 0; row < kRows; ++row) {
+            const Vector value = _mm256_broadcast_ss(spectra + tile * channels_in + row);
+            for (int half = 0; half < kHalves; ++half)
+                sum[row][half] = _mm256_fmadd_ps(value, gradient[half], sum[row][half]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row)
+        for (int half = 0; half < kHalves; ++half)
+            _mm256_store_ps(sums + row * kPanel + half * kLanes, sum[row][half]);
+}
+
+// All outer products of a block; `sums` is [point][kRows inputs][panel][row][16].
+void accumulate_block(const float* spectra, Index channels_in, const float* gradients,
+                      Index channels_out, Index tiles, float* sums) {
+    for (Index point = 0; point < kPoints; ++point) {
+        const float* inputs = spectra + point * point_pitch(channels_in);
+        const float* outputs = gradients + point * point_pitch(channels_out);
+        for (Index row = 0; row < channels_in; row += kRows) {
+            for (Index channel = 0; channel < channels_out; channel += kPanel) {
+                const auto add = channels_out - channel < kPanel ? accumulate<1> : accumulate<2>;
+                add(inputs + row, channels_in, outputs + channel, channels_out, tiles, sums);
+                sums += kRows * kPanel;
+            }
+        }
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -337,7 +430,7 @@ int restore_kernels_supported() {
 }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
-int restore_kernels_interface() { return 2; }
+int restore_kernels_interface() { return 3; }
 
 // Floats of scratch memory, aligned to 64 bytes, which one call needs.
 std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
@@ -378,6 +471,43 @@ void restore_winograd_conv3x3(const float* x, const float* weights, const float*
             multiply_block(conv, block, following, channel, spectra, products);
             gather_block(conv, block, channel, products);
         }
+    }
+}
+
+// Floats of scratch memory, aligned to 64 bytes, which one call of the following needs.
+std::int64_t restore_winograd_gradient_scratch(std::int64_t channels_in,
+                                               std::int64_t channels_out) {
+    return kPoints * (point_pitch(channels_in) + point_pitch(channels_out)) +
+           kColumns * kPatch * kPanel;
+}
+
+// Add to `sums` the gradient with respect to the weights at the 36 points, over part `part` of
+// `parts` of the tiles.
+//
+// x: as above. gradient: of the outputs, [count][height][width][channels_out]. sums: [36 points]
+// [channels_in / 4][panel of 16 outputs][4][16], aligned to 64 bytes; what of the last panel is
+// beyond the outputs is left alone. Each thread needs sums and scratch memory of its own.
+void restore_winograd_weight_gradient(const float* x, const float* gradient, float* sums,
+                                      float* scratch, std::int64_t count, std::int64_t height,
+                                      std::int64_t width, std::int64_t channels_in,
+                                      std::int64_t channels_out, std::int64_t part,
+                                      std::int64_t parts) {
+    const Image image = {count, height, width, (height + kTile - 1) / kTile,
+                         (width + kTile - 1) / kTile};
+    float* spectra = scratch;
+    float* gradients = spectra + kPoints * point_pitch(channels_in);
+    float* columns = gradients + kPoints * point_pitch(channels_out);
+
+    const Index blocks = (image.tiles() + kBlock - 1) / kBlock;
+    const Index end = blocks * (part + 1) / parts * kBlock;
+
+    Block block;
+    for (set_block(image, blocks * part / parts * kBlock, block);
+         block.tiles > 0 && block.first < end;
+         set_block(image, block.first + kBlock, block)) {
+        spread(x, image, channels_in, block, columns, spectra);
+        scatter_block(gradient, image, channels_out, block, gradients);
+        accumulate_block(spectra, channels_in, gradients, channels_out, block.tiles, sums);
     }
 }
 }

@@ -1,4 +1,4 @@
-"""Conv3x3: 3×3 convolutions of channels-last images on the CPU, by our own library.
+"""3×3 convolutions of channels-last images on the CPU, by our own library, and their gradients.
 
 The library (`winograd.cpp`) is built on installation where a C++ compiler is found, and used where
 the processor has AVX2 and FMA. Ask `is_available` before anything else here; where it says no,
@@ -22,8 +22,9 @@ from restore_cli.engine.kernels.threads import in_parts
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
-_INTERFACE: Final = 2  # of the library, see winograd.cpp
+_INTERFACE: Final = 3  # of the library, see winograd.cpp
 _PANEL: Final = 16  # output channels the library works on at a time
+_ROWS: Final = 4  # input channels of one outer product
 _VECTOR: Final = 8  # channels it loads at a time
 _MOST_CHANNELS: Final = 512  # more were not measured
 
@@ -38,6 +39,8 @@ _POINTS: Final = (
     (0.0, 0.0, 1.0),
 )
 
+_FROM_WEIGHT: Final = torch.kron(torch.tensor(_POINTS), torch.tensor(_POINTS))  # (36, 9)
+
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +54,7 @@ class Conv3x3:
 
     Runs without the interpreter's lock, on as many threads as torch may use where it is called;
     several threads may call one object at once. With random weights it agrees with float64 to
-    121 dB (512 channels) to 136 dB (16), by PSNR against the largest value; the direct sum in
+    121 dB (512 channels) to 134 dB (16), by PSNR against the largest value; the direct sum in
     float32 does to 134 or more.
     """
 
@@ -109,36 +112,128 @@ class Conv3x3:
             ValueError: a shape, type or device that does not fit.
             RuntimeError: the kernels are not available.
         """
-        n, _, height, width = x.shape
-        shape = (n, self.channels_out, height, width)
-        source = _channels_last(x, (n, self.channels_in, height, width))
-        addend = None if add is None else _channels_last(add, shape)
-        out = torch.empty(shape, memory_format=torch.channels_last)
-        library = _library()
-        if library is None:
-            raise RuntimeError("the compiled kernels are not available")
+        return _convolve(x, self._weights, self.channels_out, self._bias, slope, add)
 
-        def compute(part: int, parts: int) -> None:
-            library.restore_winograd_conv3x3(
-                source.data_ptr(),
-                self._weights.data_ptr(),
-                None if self._bias is None else self._bias.data_ptr(),
-                None if addend is None else addend.data_ptr(),
-                out.data_ptr(),
-                _scratch(library.restore_winograd_scratch(self.channels_in)).data_ptr(),
-                n,
-                height,
-                width,
-                self.channels_in,
-                self.channels_out,
-                slope is not None,
-                slope or 0.0,
-                part,
-                parts,
-            )
 
-        in_parts(compute, work=9 * self.channels_in * out.numel())
-        return out
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return what :class:`Conv3x3` would, for weights that are used once.
+
+    Args:
+        x: (N, in, H, W), float32; copied if it is not channels-last.
+        weight: (out, in, 3, 3), one that `Conv3x3.takes` accepts.
+        bias: (out,), or None for zeros.
+
+    Returns:
+        (N, out, H, W), channels-last.
+
+    Raises:
+        ValueError: a shape, type or device that does not fit.
+        RuntimeError: the kernels are not available.
+    """
+    return _convolve(x, _at_points(weight), weight.shape[0], bias)
+
+
+def input_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
+    """Return the gradient with respect to a convolution's input: (N, in, H, W), channels-last.
+
+    Args:
+        gradient: with respect to its output, (N, out, H, W), float32.
+        weight: its weight, (out, in, 3, 3).
+
+    Raises:
+        ValueError, RuntimeError: as `convolve`.
+    """
+    return convolve(gradient, weight.flip(2, 3).transpose(0, 1), None)
+
+
+def weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
+    """Return the gradient with respect to a convolution's weight: (out, in, 3, 3).
+
+    Args:
+        x: the input, (N, in, H, W), float32; copied if it is not channels-last.
+        gradient: with respect to the output, (N, out, H, W), the same.
+
+    Raises:
+        ValueError, RuntimeError: as `convolve`.
+    """
+    n, channels_in, height, width = x.shape
+    channels_out = gradient.shape[1]
+    source = _channels_last(x, (n, channels_in, height, width))
+    back = _channels_last(gradient, (n, channels_out, height, width))
+    library = _the_library()
+    rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
+    sums: dict[int, Tensor] = {}
+
+    def compute(part: int, parts: int) -> None:
+        mine = sums[part] = torch.zeros(36, rows, panels, _ROWS, _PANEL)
+        scratch = library.restore_winograd_gradient_scratch(channels_in, channels_out)
+        library.restore_winograd_weight_gradient(
+            source.data_ptr(),
+            back.data_ptr(),
+            mine.data_ptr(),
+            _scratch(scratch).data_ptr(),
+            n,
+            height,
+            width,
+            channels_in,
+            channels_out,
+            part,
+            parts,
+        )
+
+    # Few parts, for each needs its own sums; added in their order, so that runs can be repeated.
+    in_parts(compute, work=9 * channels_in * back.numel(), parts_per_thread=1)
+    total = functools.reduce(torch.add, (sums[part] for part in sorted(sums)))
+    points = _FROM_WEIGHT.T @ total.reshape(36, -1)
+    taps = points.reshape(3, 3, rows, panels, _ROWS, _PANEL).permute(3, 5, 2, 4, 0, 1)
+    return taps.reshape(panels * _PANEL, channels_in, 3, 3)[:channels_out]
+
+
+def _convolve(
+    x: Tensor,
+    points: Tensor,
+    channels_out: int,
+    bias: Tensor | None,
+    slope: float | None = None,
+    add: Tensor | None = None,
+) -> Tensor:
+    """Compute with a weight :func:`_at_points`; for the rest see :class:`Conv3x3`."""
+    channels_in = points.shape[2]
+    n, _, height, width = x.shape
+    shape = (n, channels_out, height, width)
+    source = _channels_last(x, (n, channels_in, height, width))
+    addend = None if add is None else _channels_last(add, shape)
+    out = torch.empty(shape, memory_format=torch.channels_last)
+    library = _the_library()
+
+    def compute(part: int, parts: int) -> None:
+        library.restore_winograd_conv3x3(
+            source.data_ptr(),
+            points.data_ptr(),
+            None if bias is None else bias.data_ptr(),
+            None if addend is None else addend.data_ptr(),
+            out.data_ptr(),
+            _scratch(library.restore_winograd_scratch(channels_in)).data_ptr(),
+            n,
+            height,
+            width,
+            channels_in,
+            channels_out,
+            slope is not None,
+            slope or 0.0,
+            part,
+            parts,
+        )
+
+    in_parts(compute, work=9 * channels_in * out.numel())
+    return out
+
+
+def _the_library() -> ctypes.CDLL:
+    library = _library()
+    if library is None:
+        raise RuntimeError("the compiled kernels are not available")
+    return library
 
 
 @functools.cache
@@ -152,7 +247,10 @@ def _library() -> ctypes.CDLL | None:
         supported = supported and bool(library.restore_kernels_supported())
         library.restore_winograd_scratch.argtypes = [ctypes.c_int64]
         library.restore_winograd_scratch.restype = ctypes.c_int64
+        library.restore_winograd_gradient_scratch.argtypes = [ctypes.c_int64] * 2
+        library.restore_winograd_gradient_scratch.restype = ctypes.c_int64
         conv3x3 = library.restore_winograd_conv3x3
+        gradient = library.restore_winograd_weight_gradient
     except (OSError, AttributeError) as error:  # of another system, or of another version of ours
         log.warning("%s cannot be used: %s", LIBRARY.name, error)
         return None
@@ -164,6 +262,8 @@ def _library() -> ctypes.CDLL | None:
         *[ctypes.c_int64] * 2,
     ]
     conv3x3.restype = None
+    gradient.argtypes = [*[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 7]
+    gradient.restype = None
     return library if supported else None
 
 
@@ -171,12 +271,12 @@ def _at_points(weight: Tensor) -> Tensor:
     """Return (panels, 36, in, 16): (out, in, 3, 3) at the 36 points, filled up with zeros."""
     channels_out, channels_in = weight.shape[:2]
     panels = -(-channels_out // _PANEL)
-    points = torch.tensor(_POINTS, dtype=torch.float64)
-    spectra = (points @ weight.double() @ points.T).reshape(channels_out, channels_in, -1)
-    filled = torch.zeros(panels * _PANEL, channels_in, spectra.shape[2])
-    filled[:channels_out] = spectra.float()
-    split = filled.reshape(panels, _PANEL, channels_in, -1)
-    return split.permute(0, 3, 2, 1).contiguous()
+    filled = weight.detach()
+    if channels_out % _PANEL:
+        filled = torch.nn.functional.pad(filled, (0, 0) * 3 + (0, -channels_out % _PANEL))
+    taps = filled.reshape(panels, _PANEL, channels_in, 9).permute(0, 3, 2, 1)
+    points = _FROM_WEIGHT @ taps.reshape(panels, 9, channels_in * _PANEL)
+    return points.reshape(panels, 36, channels_in, _PANEL)
 
 
 def _channels_last(image: Tensor, shape: tuple[int, int, int, int]) -> Tensor:

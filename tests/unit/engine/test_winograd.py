@@ -135,6 +135,30 @@ def test_threads_at_once():
         assert torch.equal(ours, alone[job])
 
 
+@needs_kernels
+@pytest.mark.parametrize(
+    ("channels_in", "channels_out"), [(8, 8), (16, 16), (24, 40), (64, 64), (72, 8), (80, 48)]
+)
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (23, 30)])
+def test_gradients(channels_in, channels_out, size):
+    weight, _ = conv(channels_in, channels_out)
+    x, gradient = torch.randn(2, channels_in, *size), torch.randn(2, channels_out, *size)
+    x_exact, weight_exact = x.double().requires_grad_(), weight.double().requires_grad_()
+    F.conv2d(x_exact, weight_exact, padding=1).backward(gradient.double())
+    of_input = winograd.input_gradient(gradient, weight)
+    assert agreement_db(of_input, x_exact.grad) > AGREEMENT_DB
+    error = (winograd.weight_gradient(x, gradient) - weight_exact.grad).square().mean()
+    assert error < 1e-11 * weight_exact.grad.square().max()
+
+
+@needs_kernels
+def test_gradients_can_be_repeated():
+    x, gradient = torch.randn(2, 4, 64, 64, 64).unbind()
+    first = winograd.weight_gradient(x, gradient)
+    for _ in range(20):
+        assert torch.equal(winograd.weight_gradient(x, gradient), first)
+
+
 def test_takes():
     assert Conv3x3.takes(torch.zeros(16, 8, 3, 3))
     assert Conv3x3.takes(torch.zeros(256, 256, 3, 3))

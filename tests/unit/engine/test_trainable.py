@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from models import create_model
+from restore_cli.engine.fused.network import fused
+from restore_cli.engine.kernels.trainable import CompiledConv2d, use_compiled_kernels
+from restore_cli.engine.kernels.winograd import is_available
+
+needs_kernels = pytest.mark.skipif(not is_available(), reason="no compiled kernels here")
+
+
+def narrow():
+    return create_model("mimo-unet", {"width": 8, "blocks": 1})
+
+
+def gradients(network, x):
+    network.zero_grad()
+    sum(stage.square().mean() for stage in network(x)).backward()
+    return {name: value.grad.clone() for name, value in network.named_parameters()}
+
+
+@needs_kernels
+def test_the_network_learns_the_same():
+    plain = narrow()
+    compiled = copy.deepcopy(plain)
+    assert use_compiled_kernels(compiled) > 10
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    x = torch.rand(2, 3, 32, 40)
+    wanted, ours = gradients(plain, x), gradients(compiled, x)
+    for name, value in wanted.items():
+        assert torch.allclose(ours[name], value, rtol=1e-3, atol=1e-5 * value.abs().max()), name
+
+
+@needs_kernels
+def test_parameters_are_shared():
+    network = narrow()
+    before = dict(network.named_parameters())
+    use_compiled_kernels(network)
+    assert all(value is before[name] for name, value in network.named_parameters())
+
+
+@needs_kernels
+def test_only_fitting_convolutions_are_exchanged():
+    network = nn.Sequential(
+        nn.Conv2d(8, 8, 3, padding=1),
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.Conv2d(8, 8, 3),
+        nn.Conv2d(8, 8, 3, 2, padding=1),
+        nn.Conv2d(8, 8, 3, padding=2, dilation=2),
+        nn.Conv2d(16, 16, 3, padding=1, groups=2),
+        nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(8, 8, 1),
+    )
+    assert use_compiled_kernels(network) == 1
+    assert [isinstance(conv, CompiledConv2d) for conv in network] == [True] + [False] * 7
+
+
+@needs_kernels
+def test_other_types_go_the_usual_way():
+    network = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1))
+    use_compiled_kernels(network)
+    x = torch.rand(1, 8, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x.bfloat16()).dtype == torch.bfloat16
+    assert network.double()(x.double()).dtype == torch.float64
+
+
+@needs_kernels
+def test_it_can_be_fused_for_restoring():
+    network = narrow().eval()
+    use_compiled_kernels(network)
+    x = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        quick = fused(network)
+        assert torch.allclose(quick(x)[0], network(x)[0], atol=1e-5)
+
+
+def test_without_kernels_nothing_changes(monkeypatch):
+    monkeypatch.setenv("RESTORE_KERNELS", "off")
+    network = narrow()
+    assert use_compiled_kernels(network) == 0
+    assert not any(isinstance(module, CompiledConv2d) for module in network.modules())
