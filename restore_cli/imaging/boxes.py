@@ -17,6 +17,7 @@ _FULL_BOXES = {b"meta"}  # four bytes of version and flags come before the child
 _PARENTS = {b"meta", b"iprp", b"ipco", b"jp2h"}
 _XMP_PACKET = re.compile(rb"<x:xmpmeta.*?</x:xmpmeta>", re.DOTALL)
 _MAX_BOXES = 10_000
+_MAX_FLAGS = 256  # a byte of them is set
 
 
 @dataclass(slots=True)
@@ -39,7 +40,12 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[
 
     The content of ``mdat`` is not copied and comes out empty.
     """
-    stop = len(data) if end is None else end
+    for kind, body, box_end in _places(data, start, len(data) if end is None else end):
+        yield kind, b"" if kind == b"mdat" else data[body:box_end]
+
+
+def _places(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield type, begin and end of each box's content, of the children of parents instead."""
     count = 0
     while start + 8 <= stop and count < _MAX_BOXES:
         count += 1
@@ -52,10 +58,30 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[
         if box_end < body or box_end > stop:
             return
         if kind in _PARENTS:
-            yield from walk(data, body + 4 * (kind in _FULL_BOXES), box_end)
+            yield from _places(data, body + 4 * (kind in _FULL_BOXES), box_end)
         else:
-            yield kind, b"" if kind == b"mdat" else data[body:box_end]
+            yield kind, body, box_end
         start = box_end
+
+
+def with_distinct_associations(data: bytes) -> bytes:
+    """Return an AVIF whose boxes that associate properties differ in their flags.
+
+    Some writers give each item a box of its own. Of those with the same version and flags there
+    may be one only (14496-12, 8.11.14.1), and decoders refuse the others; all flags but the
+    lowest have no meaning.
+    """
+    places = [
+        body
+        for kind, body, end in _places(data, 0, len(data))
+        if kind == b"ipma" and end - body >= 4
+    ]
+    if len({data[at : at + 4] for at in places}) == len(places) or len(places) > _MAX_FLAGS:
+        return data
+    block = bytearray(data)
+    for number, at in enumerate(places):
+        block[at + 1] = number
+    return bytes(block)
 
 
 def read_avif(data: bytes) -> PictureInfo:

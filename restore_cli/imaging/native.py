@@ -62,9 +62,12 @@ def _flush() -> None:
 
 def _sort_out(caught: bytes, lines: list[str]) -> None:
     foreign: list[bytes] = []
+    is_native = False
     for raw in caught.splitlines(keepends=True):
         text = raw.decode("utf-8", "replace").strip()
-        if text.startswith(_NATIVE_STARTS):
+        # An indented line goes on with the one before.
+        is_native = text.startswith(_NATIVE_STARTS) or (is_native and raw[:1].isspace())
+        if text and is_native:
             lines.append(text)
         elif text:
             foreign.append(raw)

@@ -149,7 +149,7 @@ def decode_avif(data: bytes) -> Image:
     """
     info = boxes.read_avif(data)
     check_size(info.width, info.height)
-    samples, metadata, _ = _decode(data, "AVIF")
+    samples, metadata, _ = _decode(boxes.with_distinct_associations(data), "AVIF")
     deep = samples.dtype == np.uint16
     pixels, alpha = split_alpha(to_float(samples, (1 << info.bits) - 1 if deep else 255))
     metadata = replace(metadata, icc=info.icc, xmp=info.xmp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import struct
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +71,12 @@ def decode(data: bytes) -> Image:
 def damaged(error: Exception) -> ImageError:
     """Return what to raise for anything a TIFF parser tripped over."""
     reason = " ".join(str(error).split())[:120]
+    if isinstance(error, _TRIPPED):  # a tag of another type than the parser counted on
+        reason = "its tags contradict each other"
     return ImageError(f"damaged TIFF: {reason}", hint="copy it again from the source")
+
+
+_TRIPPED = (TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
 
 
 def check_page(page: TiffPage, size: int) -> None:

@@ -1,6 +1,7 @@
 """Kill ``restore batch`` with SIGKILL at random moments, and see what is left.
 
     python tests/benchmarks/batch_kill.py [--kills 100] [--images 40] [--together 2] [--fork]
+                                          [--minutes 60]
 
 A folder of tiny pictures is restored by a narrow random network. Every run is killed, between its
 start and a while after its first result; now and then two share the folder. When a run gets to its
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -177,9 +179,10 @@ class Killer:
         if process.returncode != 0:
             raise RuntimeError(stderr.decode())
 
-    def run(self, kills: int, together: int = 1) -> Counts:
-        """Kill so many runs."""
-        while self.counts.kills < kills:
+    def run(self, kills: int, together: int = 1, longest_s: float = math.inf) -> Counts:
+        """Kill so many runs, or as many as there is time for."""
+        end_s = time.monotonic() + longest_s
+        while self.counts.kills < kills and time.monotonic() < end_s:
             processes = [self.start(self.results) for _ in range(self.rng.randint(1, together))]
             ended = [self.killed(process) for process in processes]
             self.look()
@@ -252,6 +255,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--together", type=int, default=2, help="the most runs at one time")
     parser.add_argument("--fork", action="store_true")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop killing after these")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -264,7 +268,7 @@ def main() -> None:
             import restore_cli.engine.restorer
             import restore_cli.jobs.batch.job  # noqa: F401
         killer = Killer(*places, random.Random(chosen.seed), is_forked=chosen.fork)
-        counts = killer.run(chosen.kills, chosen.together)
+        counts = killer.run(chosen.kills, chosen.together, chosen.minutes * 60)
     seconds = round(time.monotonic() - begun_s)
     print(json.dumps(counts.to_dict() | {"images": chosen.images, "seconds": seconds}, indent=2))  # noqa: T201
     sys.exit(0 if counts.is_clean else 1)

@@ -56,7 +56,8 @@ class ContainerReader:
         self._av = library()
         self._path = path
         try:
-            self._container = self._av.open(path)
+            # Titles in no known encoding are no reason to refuse the pictures.
+            self._container = self._av.open(path, metadata_errors="replace")
         except self._av.FFmpegError as error:
             raise ImageError(f"cannot read the video: {_reason(error)}", path=path) from error
         try:

@@ -12,6 +12,14 @@ def test_codec_lines_are_caught_and_others_pass(capfd):
     assert capfd.readouterr().err == "progress 12 %\n"
 
 
+def test_a_message_may_have_several_lines(capfd):
+    with native_messages() as lines:
+        os.write(2, b"[ WARN:0@1] global opj: precisions differ:\n        [0] prec(16)\nours\n")
+        os.write(2, b"  ours, too\n")
+    assert len(lines) == 2
+    assert capfd.readouterr().err == "ours\n  ours, too\n"
+
+
 def test_stderr_is_back_after_a_failure(capfd):
     try:
         with native_messages():

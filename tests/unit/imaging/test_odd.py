@@ -18,7 +18,7 @@ EXPECTED: dict[str, tuple[str, str, int, int, int, str] | str] = {
     "animated_apng.png": ("png", "uint8", 245, 245, 4, "first of 41 frames"),
     "avif_12bit_422.avif": ("avif", "uint16", 800, 1204, 3, ""),
     "avif_8bit.avif": ("avif", "uint8", 800, 1204, 3, ""),
-    "avif_alpha.avif": "damaged AVIF",
+    "avif_alpha.avif": ("avif", "uint8", 128, 128, 4, ""),
     "bigtiff_small.tif": ("tiff", "uint8", 128, 128, 3, ""),
     "cmyk_icc.jpg": ("jpeg", "uint8", 333, 500, 3, "through the file's colour profile"),
     "cmyk_no_profile.jpg": ("jpeg", "uint8", 333, 500, 3, "without a usable profile"),

@@ -150,6 +150,7 @@ def test_other_readers_see_the_tags():
         (tiff(GREY8.astype(np.complex64)), "type complex64"),
         (tiff(GREY8)[:-20], "truncated TIFF"),
         (b"II*\0", "damaged TIFF"),
+        (tiff(GREY8).replace(b"\x15\1\3\0", b"\x15\1\2\0"), "tags contradict each other"),
         (b"II*\0\x08\0\0\0\0\0\0\0\0\0", "0×0 pixels"),
         (b"MM\0*\xff\xff\xff\xff", "damaged TIFF"),
     ],

@@ -44,6 +44,14 @@ def test_what_is_read(tmp_path):
     assert source.notes == ()
 
 
+def test_titles_in_an_unknown_encoding(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", count=2, sound=None)
+    path.write_bytes(path.read_bytes().replace(b"stripes", b"str\xe9pes"))  # Latin-1
+    source = ContainerReader(str(path))
+    source.close()
+    assert source.metadata["title"] == "str\N{REPLACEMENT CHARACTER}pes"
+
+
 @pytest.mark.parametrize("output", ["mp4", "mkv", "mov"])
 def test_pictures_times_and_sound_stay(tmp_path, output):
     before = write_clip(tmp_path / "a.mp4", turn=90, aspect=Fraction(4, 3))
