@@ -1,4 +1,4 @@
-"""Train 3×3 convolutions on the compiled kernels, forward and backward."""
+"""Train 3×3 convolutions and residual blocks on the compiled kernels, forward and backward."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from models.blocks.conv import ResidualBlock
 from restore_cli.engine.kernels import winograd
 
 
@@ -29,6 +30,9 @@ def use_compiled_kernels(network: nn.Module) -> int:
             if type(child) is nn.Conv2d and _fits(child):
                 setattr(module, name, CompiledConv2d(child))
                 count += 1
+    for module in network.modules():
+        if type(module) is ResidualBlock and isinstance(module.conv1, CompiledConv2d):
+            module.__class__ = CompiledResidualBlock
     return count
 
 
@@ -45,10 +49,51 @@ class CompiledConv2d(nn.Conv2d):
         self.train(conv.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dtype != torch.float32 or x.device.type != "cpu":  # autocast, or moved since
+        if not _is_for_kernels(x):
             return super().forward(x)
         result: Tensor = _Conv3x3.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result
+
+
+class CompiledResidualBlock(ResidualBlock):
+    """A residual block whose ReLU and sums are done where the convolutions write."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not _is_for_kernels(x):
+            return super().forward(x)
+        first, second = self.conv1, self.conv2
+        result: Tensor = _Residual.apply(  # type: ignore[no-untyped-call]
+            x, first.weight, first.bias, second.weight, second.bias
+        )
+        return result
+
+
+class _Residual(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: D102
+        ctx: Any,  # noqa: ANN401
+        x: Tensor,
+        weight1: Tensor,
+        bias1: Tensor,
+        weight2: Tensor,
+        bias2: Tensor,
+    ) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        inside = winograd.convolve(x, weight1, bias1, slope=0.0)
+        ctx.save_for_backward(x, inside, weight1, weight2)
+        return winograd.convolve(inside, weight2, bias2, add=x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+        x, inside, weight1, weight2 = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        within = winograd.input_gradient(gradient, weight2, gate=inside)
+        return (
+            winograd.input_gradient(within, weight1, add=gradient),
+            *winograd.weight_gradient(x, within),
+            *winograd.weight_gradient(inside, gradient),
+        )
 
 
 class _Conv3x3(torch.autograd.Function):
@@ -62,13 +107,14 @@ class _Conv3x3(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
-        of_input, of_weight, of_bias = ctx.needs_input_grad
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        return (
-            winograd.input_gradient(gradient, weight) if of_input else None,
-            winograd.weight_gradient(x, gradient) if of_weight else None,
-            gradient.sum((0, 2, 3)) if of_bias else None,
-        )
+        of_input = winograd.input_gradient(gradient, weight) if ctx.needs_input_grad[0] else None
+        of_weight, of_bias = winograd.weight_gradient(x, gradient)
+        return of_input, of_weight, of_bias if ctx.needs_input_grad[2] else None
+
+
+def _is_for_kernels(x: Tensor) -> bool:
+    return x.dtype == torch.float32 and x.device.type == "cpu"  # not autocast, and not moved since
 
 
 def _fits(conv: nn.Conv2d) -> bool:

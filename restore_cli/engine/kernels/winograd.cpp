@@ -226,10 +226,16 @@ inline Vector activate(Vector value, const Activation& activation) {
     return _mm256_blendv_ps(value, scaled, value);  // by sign: right for any slope
 }
 
+// The value where the gate is open, which is above zero.
+inline Vector let_through(Vector value, Vector gate) {
+    return _mm256_and_ps(value, _mm256_cmp_ps(gate, _mm256_setzero_ps(), _CMP_GT_OQ));
+}
+
 // Gather one tile for kHalves × 8 output channels. `products` is [point][panel].
 template <int kHalves>
 void gather(const float* products, const Vector* bias, const Activation& activation,
-            const float* add, float* out, Index line, Index channels, Index rows, Index columns) {
+            const float* gate, const float* add, float* out, Index line, Index channels, Index rows,
+            Index columns) {
     Vector half_done[kHalves][kTile][kPatch];
     for (int half = 0; half < kHalves; ++half) {
         for (Index column = 0; column < kPatch; ++column) {
@@ -249,6 +255,7 @@ void gather(const float* products, const Vector* bias, const Activation& activat
                 const Index at = row * line + column * channels + half * kLanes;
                 Vector value = _mm256_add_ps(o[column], bias[half]);
                 if (activation.leaky) value = activate(value, activation);
+                if (gate) value = let_through(value, _mm256_loadu_ps(gate + at));
                 if (add) value = _mm256_add_ps(value, _mm256_loadu_ps(add + at));
                 _mm256_storeu_ps(out + at, value);
             }
@@ -258,7 +265,7 @@ void gather(const float* products, const Vector* bias, const Activation& activat
 
 // What one call works on; see restore_winograd_conv3x3.
 struct Convolution {
-    const float *x, *weights, *bias, *add;
+    const float *x, *weights, *bias, *gate, *add;
     float* out;
     Image image;
     Index channels_in, channels_out;
@@ -277,6 +284,7 @@ struct Convolution {
         for (Index i = 0; i < kTile; ++i) {
             const Index at = (pixel + i) * conv.channels_out + channel;
             fetch(conv.out + at);
+            if (conv.gate) fetch(conv.gate + at);
             if (conv.add) fetch(conv.add + at);
         }
     }
@@ -318,16 +326,17 @@ void gather_block(const Convolution& conv, const Block& block, Index channel,
         const Spot& spot = block.spots[tile];
         const Index at = spot.pixel * conv.channels_out + channel;
         const float* from = products + tile * kPoints * kPanel;
+        const float* gate = conv.gate ? conv.gate + at : nullptr;
         const float* add = conv.add ? conv.add + at : nullptr;
         if (!full)
-            gather<1>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
-                      spot.rows, spot.columns);
+            gather<1>(from, bias, conv.activation, gate, add, conv.out + at, line,
+                      conv.channels_out, spot.rows, spot.columns);
         else if (spot.rows == kTile && spot.columns == kTile)  // with the constants unrolled
-            gather<2>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
-                      kTile, kTile);
+            gather<2>(from, bias, conv.activation, gate, add, conv.out + at, line,
+                      conv.channels_out, kTile, kTile);
         else
-            gather<2>(from, bias, conv.activation, add, conv.out + at, line, conv.channels_out,
-                      spot.rows, spot.columns);
+            gather<2>(from, bias, conv.activation, gate, add, conv.out + at, line,
+                      conv.channels_out, spot.rows, spot.columns);
     }
 }
 
@@ -404,6 +413,14 @@ void accumulate(const float* spectra, Index channels_in, const float* gradients,
             _mm256_store_ps(sums + row * kPanel + half * kLanes, sum[row][half]);
 }
 
+// Add what a block's tiles have at the point (1, 1), where A g A' is the sum of their gradients.
+void accumulate_bias(const float* gradients, Index channels_out, Index tiles, float* sums) {
+    const float* at_ones = gradients + (kPatch + 1) * point_pitch(channels_out);
+    for (Index tile = 0; tile < tiles; ++tile)
+        for (Index channel = 0; channel < channels_out; ++channel)
+            sums[channel] += at_ones[tile * channels_out + channel];
+}
+
 // All outer products of a block; `sums` is [point][kRows inputs][panel][row][16].
 void accumulate_block(const float* spectra, Index channels_in, const float* gradients,
                       Index channels_out, Index tiles, float* sums) {
@@ -430,7 +447,7 @@ int restore_kernels_supported() {
 }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
-int restore_kernels_interface() { return 3; }
+int restore_kernels_interface() { return 4; }
 
 // Floats of scratch memory, aligned to 64 bytes, which one call needs.
 std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
@@ -438,23 +455,23 @@ std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
            kColumns * kPatch * kPanel;
 }
 
-// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
+// out = act(conv(x, weights) + bias) · [gate > 0] + add, with a zero padding of one pixel.
 //
-// x: [count][height][width][channels_in]; out and add (or null): the same with channels_out.
+// x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
 // weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
 // filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
 // slope. Only part `part` of `parts` is computed: several threads may share an image, or work on
 // images of their own, each with scratch memory of its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
-                              const float* add, float* out, float* scratch, std::int64_t count,
-                              std::int64_t height, std::int64_t width, std::int64_t channels_in,
-                              std::int64_t channels_out, int leaky, float slope,
-                              std::int64_t part, std::int64_t parts) {
+                              const float* gate, const float* add, float* out, float* scratch,
+                              std::int64_t count, std::int64_t height, std::int64_t width,
+                              std::int64_t channels_in, std::int64_t channels_out, int leaky,
+                              float slope, std::int64_t part, std::int64_t parts) {
     const Image image = {count, height, width, (height + kTile - 1) / kTile,
                          (width + kTile - 1) / kTile};
     const Activation activation = {leaky != 0, slope};
-    const Convolution conv = {x,     weights,     bias,         add,       out,
-                              image, channels_in, channels_out, activation};
+    const Convolution conv = {x,   weights, bias,        gate,         add,
+                              out, image,   channels_in, channels_out, activation};
     float* spectra = scratch;
     float* products = spectra + kPoints * point_pitch(channels_in);
     float* columns = products + kBlock * kPoints * kPanel;
@@ -481,17 +498,18 @@ std::int64_t restore_winograd_gradient_scratch(std::int64_t channels_in,
            kColumns * kPatch * kPanel;
 }
 
-// Add to `sums` the gradient with respect to the weights at the 36 points, over part `part` of
-// `parts` of the tiles.
+// Add to `sums` the gradient with respect to the weights at the 36 points, and to `bias_sums` that
+// with respect to the bias, over part `part` of `parts` of the tiles.
 //
 // x: as above. gradient: of the outputs, [count][height][width][channels_out]. sums: [36 points]
 // [channels_in / 4][panel of 16 outputs][4][16], aligned to 64 bytes; what of the last panel is
-// beyond the outputs is left alone. Each thread needs sums and scratch memory of its own.
+// beyond the outputs is left alone. bias_sums: channels_out. Each thread needs sums and scratch
+// memory of its own.
 void restore_winograd_weight_gradient(const float* x, const float* gradient, float* sums,
-                                      float* scratch, std::int64_t count, std::int64_t height,
-                                      std::int64_t width, std::int64_t channels_in,
-                                      std::int64_t channels_out, std::int64_t part,
-                                      std::int64_t parts) {
+                                      float* bias_sums, float* scratch, std::int64_t count,
+                                      std::int64_t height, std::int64_t width,
+                                      std::int64_t channels_in, std::int64_t channels_out,
+                                      std::int64_t part, std::int64_t parts) {
     const Image image = {count, height, width, (height + kTile - 1) / kTile,
                          (width + kTile - 1) / kTile};
     float* spectra = scratch;
@@ -508,6 +526,7 @@ void restore_winograd_weight_gradient(const float* x, const float* gradient, flo
         spread(x, image, channels_in, block, columns, spectra);
         scatter_block(gradient, image, channels_out, block, gradients);
         accumulate_block(spectra, channels_in, gradients, channels_out, block.tiles, sums);
+        accumulate_bias(gradients, channels_out, block.tiles, bias_sums);
     }
 }
 }

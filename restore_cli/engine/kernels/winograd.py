@@ -22,7 +22,7 @@ from restore_cli.engine.kernels.threads import in_parts
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
-_INTERFACE: Final = 3  # of the library, see winograd.cpp
+_INTERFACE: Final = 4  # of the library, see winograd.cpp
 _PANEL: Final = 16  # output channels the library works on at a time
 _ROWS: Final = 4  # input channels of one outer product
 _VECTOR: Final = 8  # channels it loads at a time
@@ -112,16 +112,24 @@ class Conv3x3:
             ValueError: a shape, type or device that does not fit.
             RuntimeError: the kernels are not available.
         """
-        return _convolve(x, self._weights, self.channels_out, self._bias, slope, add)
+        return _convolve(x, self._weights, self.channels_out, self._bias, slope=slope, add=add)
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    slope: float | None = None,
+    add: Tensor | None = None,
+) -> Tensor:
     """Return what :class:`Conv3x3` would, for weights that are used once.
 
     Args:
         x: (N, in, H, W), float32; copied if it is not channels-last.
         weight: (out, in, 3, 3), one that `Conv3x3.takes` accepts.
         bias: (out,), or None for zeros.
+        slope: factor of negative values; None: no activation.
+        add: (N, out, H, W), float32, added last; None: nothing.
 
     Returns:
         (N, out, H, W), channels-last.
@@ -130,28 +138,36 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ValueError: a shape, type or device that does not fit.
         RuntimeError: the kernels are not available.
     """
-    return _convolve(x, _at_points(weight), weight.shape[0], bias)
+    return _convolve(x, _at_points(weight), weight.shape[0], bias, slope=slope, add=add)
 
 
-def input_gradient(gradient: Tensor, weight: Tensor) -> Tensor:
+def input_gradient(
+    gradient: Tensor, weight: Tensor, gate: Tensor | None = None, add: Tensor | None = None
+) -> Tensor:
     """Return the gradient with respect to a convolution's input: (N, in, H, W), channels-last.
 
     Args:
         gradient: with respect to its output, (N, out, H, W), float32.
         weight: its weight, (out, in, 3, 3).
+        gate: (N, in, H, W), float32: the input if it is what a ReLU returned, to pass that too.
+        add: as ``gate``, another path's gradient, added last.
 
     Raises:
         ValueError, RuntimeError: as `convolve`.
     """
-    return convolve(gradient, weight.flip(2, 3).transpose(0, 1), None)
+    points = _at_points(weight.flip(2, 3).transpose(0, 1))
+    return _convolve(gradient, points, weight.shape[1], None, gate=gate, add=add)
 
 
-def weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient with respect to a convolution's weight: (out, in, 3, 3).
+def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients with respect to a convolution's weight and bias.
 
     Args:
         x: the input, (N, in, H, W), float32; copied if it is not channels-last.
         gradient: with respect to the output, (N, out, H, W), the same.
+
+    Returns:
+        (out, in, 3, 3) and (out,).
 
     Raises:
         ValueError, RuntimeError: as `convolve`.
@@ -162,15 +178,17 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
     back = _channels_last(gradient, (n, channels_out, height, width))
     library = _the_library()
     rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
-    sums: dict[int, Tensor] = {}
+    sums: dict[int, tuple[Tensor, Tensor]] = {}
 
     def compute(part: int, parts: int) -> None:
-        mine = sums[part] = torch.zeros(36, rows, panels, _ROWS, _PANEL)
+        mine = torch.zeros(36, rows, panels, _ROWS, _PANEL), torch.zeros(channels_out)
+        sums[part] = mine
         scratch = library.restore_winograd_gradient_scratch(channels_in, channels_out)
         library.restore_winograd_weight_gradient(
             source.data_ptr(),
             back.data_ptr(),
-            mine.data_ptr(),
+            mine[0].data_ptr(),
+            mine[1].data_ptr(),
             _scratch(scratch).data_ptr(),
             n,
             height,
@@ -183,10 +201,13 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> Tensor:
 
     # Few parts, for each needs its own sums; added in their order, so that runs can be repeated.
     in_parts(compute, work=9 * channels_in * back.numel(), parts_per_thread=1)
-    total = functools.reduce(torch.add, (sums[part] for part in sorted(sums)))
-    points = _FROM_WEIGHT.T @ total.reshape(36, -1)
-    taps = points.reshape(3, 3, rows, panels, _ROWS, _PANEL).permute(3, 5, 2, 4, 0, 1)
-    return taps.reshape(panels * _PANEL, channels_in, 3, 3)[:channels_out]
+    at_points, of_bias = (
+        functools.reduce(torch.add, of_parts)
+        for of_parts in zip(*(sums[part] for part in sorted(sums)), strict=True)
+    )
+    taps = (_FROM_WEIGHT.T @ at_points.reshape(36, -1)).reshape(3, 3, rows, panels, _ROWS, _PANEL)
+    of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * _PANEL, channels_in, 3, 3)
+    return of_weight[:channels_out], of_bias
 
 
 def _convolve(
@@ -194,14 +215,17 @@ def _convolve(
     points: Tensor,
     channels_out: int,
     bias: Tensor | None,
+    *,
     slope: float | None = None,
+    gate: Tensor | None = None,
     add: Tensor | None = None,
 ) -> Tensor:
-    """Compute with a weight :func:`_at_points`; for the rest see :class:`Conv3x3`."""
+    """Return ``act(conv(x) + bias) · [gate > 0] + add`` for a weight that is :func:`_at_points`."""
     channels_in = points.shape[2]
     n, _, height, width = x.shape
     shape = (n, channels_out, height, width)
     source = _channels_last(x, (n, channels_in, height, width))
+    gates = None if gate is None else _channels_last(gate, shape)
     addend = None if add is None else _channels_last(add, shape)
     out = torch.empty(shape, memory_format=torch.channels_last)
     library = _the_library()
@@ -211,6 +235,7 @@ def _convolve(
             source.data_ptr(),
             points.data_ptr(),
             None if bias is None else bias.data_ptr(),
+            None if gates is None else gates.data_ptr(),
             None if addend is None else addend.data_ptr(),
             out.data_ptr(),
             _scratch(library.restore_winograd_scratch(channels_in)).data_ptr(),
@@ -255,14 +280,14 @@ def _library() -> ctypes.CDLL | None:
         log.warning("%s cannot be used: %s", LIBRARY.name, error)
         return None
     conv3x3.argtypes = [
-        *[ctypes.c_void_p] * 6,
+        *[ctypes.c_void_p] * 7,
         *[ctypes.c_int64] * 5,
         ctypes.c_int,
         ctypes.c_float,
         *[ctypes.c_int64] * 2,
     ]
     conv3x3.restype = None
-    gradient.argtypes = [*[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 7]
+    gradient.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 7]
     gradient.restype = None
     return library if supported else None
 

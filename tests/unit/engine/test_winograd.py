@@ -147,16 +147,31 @@ def test_gradients(channels_in, channels_out, size):
     F.conv2d(x_exact, weight_exact, padding=1).backward(gradient.double())
     of_input = winograd.input_gradient(gradient, weight)
     assert agreement_db(of_input, x_exact.grad) > AGREEMENT_DB
-    error = (winograd.weight_gradient(x, gradient) - weight_exact.grad).square().mean()
-    assert error < 1e-11 * weight_exact.grad.square().max()
+    of_weight, of_bias = winograd.weight_gradient(x, gradient)
+    for ours, wanted in (
+        (of_weight, weight_exact.grad),
+        (of_bias, gradient.double().sum((0, 2, 3))),
+    ):
+        assert (ours - wanted).square().mean() < 1e-11 * wanted.square().max()
+
+
+@needs_kernels
+def test_gradient_through_a_gate_and_beside_another():
+    weight, _ = conv(16, 24)
+    gradient = torch.randn(2, 24, 9, 14)
+    gate, add = torch.randn(2, 2, 16, 9, 14).unbind()
+    gate[0, 0] = 0
+    wanted = exact(gradient, weight.flip(2, 3).transpose(0, 1), None) * (gate > 0) + add
+    ours = winograd.input_gradient(gradient, weight, gate, add)
+    assert agreement_db(ours, wanted) > AGREEMENT_DB
 
 
 @needs_kernels
 def test_gradients_can_be_repeated():
     x, gradient = torch.randn(2, 4, 64, 64, 64).unbind()
-    first = winograd.weight_gradient(x, gradient)
+    first, _ = winograd.weight_gradient(x, gradient)
     for _ in range(20):
-        assert torch.equal(winograd.weight_gradient(x, gradient), first)
+        assert torch.equal(winograd.weight_gradient(x, gradient)[0], first)
 
 
 def test_takes():
