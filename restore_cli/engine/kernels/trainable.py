@@ -70,7 +70,7 @@ class CompiledResidualBlock(ResidualBlock):
 
 class _Residual(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: D102
+    def forward(
         ctx: Any,  # noqa: ANN401
         x: Tensor,
         weight1: Tensor,
