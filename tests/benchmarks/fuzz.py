@@ -51,7 +51,6 @@ from tests.benchmarks.fuzz_corpus import Seed, corpus
 from tests.benchmarks.mutations import mutated
 
 MAX_PIXELS, DECODED_PIXELS = 300_000, 16_000_000
-SMALL_BYTES = 60_000  # files up to this size are drawn more often: they are done sooner
 CPU_S, STUCK_S = 30, 1800
 AS_BYTES, PEAK_BYTES = 4 << 30, 1 << 30
 RESULTS = ("tiff", "png", "jpeg", "webp", "avif", "jp2", "bmp")  # now and then, for other formats
@@ -105,8 +104,7 @@ class Fuzzer:
 
     def __init__(self, seeds: list[Seed], seed: int, place: Path, model: Path) -> None:
         self.seeds, self.seed, self.place, self.model = seeds, seed, place, model
-        self.weights = [8 if len(item.data) <= SMALL_BYTES else 1 for item in seeds]
-        self.base_bytes = 0
+        self.weights = [item.weight for item in seeds]
 
     def input(self, number: int) -> tuple[Seed, bytes, random.Random]:
         """Return the file that is broken, what it becomes, and the generator to go on with."""

@@ -71,6 +71,20 @@ def is_video(head: bytes, path: str | Path = "") -> bool:
     return Path(path).suffix.lower() in (*VIDEO_SUFFIXES, *READ_ONLY)
 
 
+def video_suffix(name: str | Path) -> str:
+    """Return the suffix of a restored video, for the name of one found among photographs.
+
+    Empty for anything else: images, raw frames, which do not tell their size, and ``.ts``, since
+    most such files are programs.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix == ".ts" or VIDEO_SUFFIXES.get(suffix) == "rawvideo":
+        return ""
+    if suffix in READ_ONLY:
+        return VIDEO_FORMATS[SUBSTITUTE].suffixes[0]
+    return Path(name).suffix if suffix in VIDEO_SUFFIXES else ""
+
+
 def first_bytes(path: str | Path) -> bytes:
     """Return the first HEAD_BYTES of a file; nothing of one that cannot be read."""
     try:

@@ -11,8 +11,10 @@ from pathlib import PurePosixPath
 
 from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.listing import is_image
+from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.storage import Entry, Storage, scheme_of, storage_for
+from restore_cli.jobs.batch.videos import why_left_out
 
 _MAGIC = frozenset("*?[")
 
@@ -52,7 +54,7 @@ class Selection:
 
 
 def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = None) -> Inputs:
-    """Return the files that are named, and the images in the folders that are, sorted in each.
+    """Return the files that are named, and images and videos in folders that are, sorted in each.
 
     A file in the only folder named is called by its path in it; with several arguments, the name
     of the folder comes before. Files that are named themselves keep the path they are named by if
@@ -78,6 +80,8 @@ def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = N
                 prefix = _folder_prefix(part, storage, several=several, base=base)
                 walk = _Walk(storage, selection, found, prefix)
                 files = list(walk.images(part))
+                for why, count in walk.left_out.items():
+                    found.notes.append(f"videos left out of {part}: {count}; {why}")
                 if not files and not found.failures:
                     found.notes.append(f"no images in {part}")
             else:
@@ -113,6 +117,7 @@ class _Walk:
     found: Inputs
     prefix: str
     entered: set[str] = field(default_factory=set)
+    left_out: dict[str, int] = field(default_factory=dict)  # videos, by the reason
 
     def images(self, folder: str, inside: str = "") -> Iterator[Found]:
         if not self._enter(folder, is_root=not inside):
@@ -135,8 +140,17 @@ class _Walk:
             yield from self.images(entry.path, f"{relative}/")
         elif entry.kind == "link to a folder":
             self.found.notes.append(f"{entry.path} links to a folder: not entered")
-        elif entry.kind == "file" and is_image(entry.name) and self.selection.takes(relative):
+        elif entry.kind == "file" and self.selection.takes(relative) and self._is_meant(entry):
             yield Found(entry.path, self.prefix + relative)
+
+    def _is_meant(self, entry: Entry) -> bool:
+        """Say whether a file is an image, or a video that can be restored."""
+        if not video_suffix(entry.name):
+            return is_image(entry.name)
+        why = why_left_out(entry.name, self.storage)
+        if why:
+            self.left_out[why] = self.left_out.get(why, 0) + 1
+        return not why
 
     def _enter(self, folder: str, *, is_root: bool) -> bool:
         """Say whether a folder is neither that of results nor one that was entered before."""

@@ -35,9 +35,10 @@ from restore_cli.jobs.batch.report import (
     ignore_batch_events,
 )
 from restore_cli.jobs.batch.settings import settings_key, settings_of
+from restore_cli.jobs.batch.source import source_of
 from restore_cli.jobs.batch.storage import Results, results_in
 from restore_cli.jobs.batch.watch import Watch
-from restore_cli.jobs.batch.work import BatchStoppedError, FileStages, Work, source_of
+from restore_cli.jobs.batch.work import BatchStoppedError, FileStages, Work
 from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.restore import RestoreOptions
 from restore_cli.jobs.targets import as_failure, requested_format

@@ -11,6 +11,7 @@ from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging.formats import FORMATS, SUFFIXES
 from restore_cli.imaging.listing import suffix_of
 from restore_cli.imaging.signatures import identify
+from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch.inputs import Found
 from restore_cli.jobs.batch.report import Item
 from restore_cli.jobs.batch.storage import Results, Storage, scheme_of, storage_for
@@ -51,10 +52,12 @@ def result_name(file: Found, format_name: str | None) -> str:
 
     Args:
         file: the input.
-        format_name: of the result; None: the input's own, or what stands in for it where that is
-            only read.
+        format_name: of the result, if it is no video; None: the input's own, or what stands in
+            for it where that is only read.
     """
     name = PurePosixPath(file.relative)
+    if video := video_suffix(name.name):
+        return str(name.with_suffix(video))
     if format_name is not None:
         suffix = suffix_of(format_name)
         known = name.suffix.lower() in SUFFIXES

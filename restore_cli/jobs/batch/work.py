@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from restore_cli.errors import DeviceError, ImageError, RestoreError
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.video.formats import video_suffix
+from restore_cli.jobs.batch import videos
 from restore_cli.jobs.batch.claims import Claims, claim_key
 from restore_cli.jobs.batch.gate import Gate
 from restore_cli.jobs.batch.journal import Journal, Record
@@ -19,9 +20,11 @@ from restore_cli.jobs.batch.memory import BatchMemory
 from restore_cli.jobs.batch.per_file import compute, fit_memory, measure, open_bytes
 from restore_cli.jobs.batch.pipeline import Stop, StoppedError
 from restore_cli.jobs.batch.report import BatchEvent, Item, Outcome
-from restore_cli.jobs.batch.storage import Results, Signature, Staged, storage_for
+from restore_cli.jobs.batch.source import Source, source_of
+from restore_cli.jobs.batch.storage import Results, Signature, Staged
 from restore_cli.jobs.budget import Budget
 from restore_cli.jobs.opened import Opened, encode
+from restore_cli.jobs.restore_image import OnTile
 from restore_cli.jobs.targets import as_failure
 
 if TYPE_CHECKING:
@@ -41,38 +44,6 @@ class BatchStoppedError(RestoreError):
 
 
 @dataclass(slots=True)
-class Source:
-    """An input; read once, and only if need be."""
-
-    path: str
-    signature: Signature | None  # None also where it may change without a trace
-    sha256: str = ""
-    _data: bytes | None = None
-
-    def checksum(self) -> str:
-        """Return the SHA-256 of what is restored; those bytes are held until they are taken.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
-        if not self.sha256:
-            content = storage_for(self.path).read(self.path)
-            self._data, self.signature = content.data, content.signature
-            self.sha256 = hashlib.sha256(content.data).hexdigest()
-        return self.sha256
-
-    def take(self) -> bytes:
-        """Return the whole file, and let go of it.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
-        self.checksum()
-        data, self._data = self._data, None
-        return data if data is not None else storage_for(self.path).read(self.path).data
-
-
-@dataclass(slots=True)
 class Work:
     """One file between its stages."""
 
@@ -85,6 +56,8 @@ class Work:
     budget: Budget | None = None
     image: Image | None = None  # the restored one
     staged: Staged | None = None  # what was written in parts
+    is_video: bool = False
+    size: tuple[int | None, int | None] = (None, None)  # of the result
     notes: tuple[str, ...] = ()
     compute_s: float = 0.0
     error: RestoreError | None = None
@@ -157,7 +130,7 @@ class FileStages:
         record = self.journal.last(item.output)
         if record is None or record.settings != self.settings:
             return None
-        if not _is_same(source, record):
+        if not source.is_of(record):
             return None
         path = self.results.path(item.output)
         if record.step == "failed":
@@ -207,6 +180,8 @@ class FileStages:
 
     def _open(self, work: Work) -> bool:
         """Decode as soon as there is room; say whether the work goes on."""
+        if video_suffix(work.item.source):
+            return self._open_video(work)
         in_parts = self.memory.open_in_parts(work.item, self.results, self.options)
         if in_parts is not None:
             work.held.callback(in_parts.opened.close)
@@ -224,6 +199,14 @@ class FileStages:
         )
         return True
 
+    def _open_video(self, work: Work) -> bool:
+        """Its frames are decoded while the network works."""
+        videos.check(work.item, self.results)
+        work.source.checksum()
+        need_bytes, work.budget = self.memory.share(None, self.options.scale)
+        work.is_video = work.is_lasting = True
+        return self._enter(work, need_bytes)
+
     def _enter(self, work: Work, need_bytes: int) -> bool:
         if not self.gate.enter(need_bytes, self.stop.is_wanted):
             return False
@@ -237,7 +220,7 @@ class FileStages:
             self.stop.wanted = True  # before the next one comes to the network
 
     def _compute(self, work: Work) -> None:
-        if work.opened is None or work.budget is None:
+        if work.budget is None:
             return
         restorer = self.load()
         if self.stop.wanted:
@@ -245,23 +228,38 @@ class FileStages:
         self.tell(BatchEvent("start", path=work.item.source))
         started_s = time.monotonic()
         with _collected(work):
-            self._restore(work, work.opened, restorer, work.budget)
+            if work.opened is not None:
+                self._restore(work, work.opened, restorer, work.budget)
+            elif work.is_video:
+                self._restore_video(work, restorer, work.budget)
         work.compute_s = time.monotonic() - started_s
 
     def _restore(self, work: Work, opened: Opened, restorer: Restorer, budget: Budget) -> None:
-        def on_tile(done: int, total: int) -> None:
-            if self.stop.wanted:
-                raise StoppedError
-            self.tell(BatchEvent("tiles", path=work.item.source, done=done, total=total))
-
+        on_tile = self._on_tile(work)
         if opened.reader is None:
             work.image = compute(opened, restorer, self.options, budget, on_tile)
+            work.size = (work.image.width, work.image.height)
         else:
             fit_memory(opened, restorer, self.options, budget)
             work.staged, notes = self.memory.restore_in_parts(
                 opened, restorer, self.results, work.item, work.key, self.options, on_tile
             )
             work.notes = notes
+            work.size = (opened.image.width, opened.image.height)
+
+    def _restore_video(self, work: Work, restorer: Restorer, budget: Budget) -> None:
+        work.staged, result = videos.restore_file(
+            work.item, work.key, self.results, self.options, restorer, budget, self._on_tile(work)
+        )
+        work.notes, work.size = result.notes, (result.width, result.height)
+
+    def _on_tile(self, work: Work) -> OnTile:
+        def on_tile(done: int, total: int) -> None:
+            if self.stop.wanted:
+                raise StoppedError
+            self.tell(BatchEvent("tiles", path=work.item.source, done=done, total=total))
+
+        return on_tile
 
     def finish(self, work: Work) -> None:
         if work.error is None:
@@ -275,10 +273,8 @@ class FileStages:
 
     def _finish(self, work: Work) -> None:
         item, opened = work.item, work.opened
-        if opened is None:
-            return
-        image = work.image or opened.image
-        if work.image is not None:
+        in_parts = work.image is None
+        if work.image is not None and opened is not None:
             data, notes = encode(work.image, opened.target, self.options)
             work.notes = (*work.image.notes, *notes)
             work.image = None
@@ -297,7 +293,7 @@ class FileStages:
         self._say(
             Outcome(
                 item, "done", self.results.path(item.output),
-                width=image.width, height=image.height, in_parts=opened.reader is not None,
+                width=work.size[0], height=work.size[1], in_parts=in_parts,
                 seconds=time.monotonic() - work.started_s, compute_s=work.compute_s,
                 notes=work.notes,
             )
@@ -353,22 +349,6 @@ def _collected(work: Work) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - one odd file must not cost the others their turn
         work.error = RestoreError(f"unexpected {type(error).__name__}: {error}")
         work.error.__cause__ = error
-
-
-def source_of(item: Item) -> Source:
-    """Return the input of an item, not read yet."""
-    return Source(item.source, storage_for(item.source).signature(item.source))
-
-
-def _is_same(source: Source, record: Record) -> bool:
-    """Say whether an input is that of a record.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    if record.input_signature is not None and source.signature == record.input_signature:
-        return True
-    return source.checksum() == record.input_sha256
 
 
 def _is_final(error: BaseException) -> bool:
