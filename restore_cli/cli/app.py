@@ -20,6 +20,7 @@ from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
 from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
 from restore_cli.cli.doctor import doctor
+from restore_cli.cli.eval import EVAL_EXAMPLES, evaluate
 from restore_cli.cli.export import EXPORT_EXAMPLES, export
 from restore_cli.cli.models import models_app
 from restore_cli.cli.restore import COMMANDS, restoring_command
@@ -65,6 +66,7 @@ for row in COMMANDS:
     app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
 app.command(epilog=BATCH_EXAMPLES)(batch)
 app.command(epilog=TRAIN_EXAMPLES)(train)
+app.command("eval", epilog=EVAL_EXAMPLES)(evaluate)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.add_typer(models_app, name="models")

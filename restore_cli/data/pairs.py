@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_cli.errors import UsageError
+from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging.listing import is_image
 
 # Published layouts name their folders differently; a pair of names on one level is a match.
@@ -46,6 +46,7 @@ def list_folder(folder: Path) -> Listing:
 
     Raises:
         UsageError: the folder is missing or holds no images.
+        ImageError: it has folders for pairs, but no name is in both.
     """
     if not folder.is_dir():
         raise UsageError("no such folder", path=folder, hint="give --data an existing folder")
@@ -59,6 +60,9 @@ def list_folder(folder: Path) -> Listing:
                 strays += found.strays
     if pairs:
         return Listing(pairs=tuple(pairs), strays=tuple(strays))
+    if strays:  # half of them are degraded, so these are no sharp photos
+        hint = "files pair up by their names, whatever their suffixes"
+        raise ImageError("no picture has a partner in the other folder", path=folder, hint=hint)
     photos = tuple(images_below(folder))
     if not photos:
         raise UsageError("no images in this folder", path=folder)

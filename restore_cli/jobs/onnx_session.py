@@ -67,6 +67,11 @@ class OnnxSession:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     @property
+    def takes_level(self) -> bool:
+        """Return whether it is told the level of noise."""
+        return bool(self._others)
+
+    @property
     def multiple_of(self) -> int | None:
         """Return what sides have to be multiples of, if the file says so."""
         text = self.facts.get("multiple_of", "")

@@ -104,7 +104,7 @@ class Rival:
 
     def load(self, threads: int) -> Runner:
         on_cuda = choose_device(self.device).type == "cuda"
-        return _RivalRunner(OnnxSession(self.file, threads, on_cuda=on_cuda), self.sigma_8bit)
+        return OnnxRunner(OnnxSession(self.file, threads, on_cuda=on_cuda), self.sigma_8bit)
 
 
 class _PlainRunner:
@@ -144,7 +144,9 @@ class _EngineRunner:
         return self._restorer(pixels)
 
 
-class _RivalRunner:
+class OnnxRunner:
+    """A network in ONNX Runtime over the whole picture, padded to sides that it takes."""
+
     precision = ""  # the file's own
 
     def __init__(self, session: OnnxSession, sigma_8bit: float) -> None:
@@ -159,4 +161,4 @@ class _RivalRunner:
         image = to_tensor(pixels).contiguous()
         padded = pad_to_multiple(image, self._session.multiple_of or _RIVALS_MULTIPLE)
         restored = torch.from_numpy(self._session.run(padded.numpy(), self._sigma_8bit))
-        return to_pixels(crop_like(restored, image), channels=3)
+        return to_pixels(crop_like(restored, image), pixels.shape[2])

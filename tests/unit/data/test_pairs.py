@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from restore_cli.data.pairs import list_folder
-from restore_cli.errors import UsageError
+from restore_cli.errors import ImageError, UsageError
 
 
 def names(paths):
@@ -38,6 +38,13 @@ def test_a_folder_without_pairs_holds_sharp_photos(tmp_path, save):
     save(tmp_path / "one.png")
     (tmp_path / "notes.txt").write_text("no image")
     assert names(list_folder(tmp_path).photos) == ["two.png", "one.png"]
+
+
+def test_folders_for_pairs_without_any_pair(tmp_path, save):
+    save(tmp_path / "blur" / "a.png")
+    save(tmp_path / "sharp" / "b.png")
+    with pytest.raises(ImageError, match="no picture has a partner"):
+        list_folder(tmp_path)
 
 
 def test_errors(tmp_path):

@@ -1,0 +1,227 @@
+"""What restores the pictures of an evaluation: the engine, other programs' networks, or others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+
+from restore_cli.data.pairs import images_below
+from restore_cli.engine.channels import Pixels
+from restore_cli.engine.device import choose_device
+from restore_cli.engine.restorer import Pooling, Restorer
+from restore_cli.errors import ImageError, UsageError
+from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.nonlocal_means import nonlocal_means
+from restore_cli.jobs.bench.variants import OnnxRunner
+from restore_cli.jobs.eval.pictures import PictureSet, Sample, as_grey
+from restore_cli.jobs.eval.report import MethodFacts
+from restore_cli.jobs.onnx_session import OnnxSession
+from restore_cli.jobs.task_model import choose_model
+from restore_cli.weights.store import locate
+
+Rival = Literal["nlm"]
+
+# The engine tries out precisions on the middle of its first image, of this side.
+_TRIAL_SIDE = 256
+# How the restoring commands call what they write.
+_ENDINGS = ("", "_deblur", "_denoise", "_derain", "_enhance", "_upscale")
+
+
+class Method(Protocol):
+    """Restores pictures."""
+
+    is_timed: bool
+
+    @property
+    def facts(self) -> MethodFacts:
+        """Return what it is called, and how it computes as far as that is known by now."""
+
+    def prepare(self, sample: Sample) -> None:
+        """Do once, on the first picture, what is not to be counted for it."""
+
+    def __call__(self, sample: Sample) -> Pixels:
+        """Return the restored picture, which may go beyond [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """Which methods, and how the engine is to compute; names as in the restoring commands."""
+
+    models: Sequence[str] = ()
+    onnx: Sequence[Path] = ()
+    restored: Sequence[Path] = ()  # folders
+    rivals: Sequence[Rival] = ()
+    task: str | None = None  # whose default model is taken where nothing is named
+    sigmas_8bit: Sequence[float] = ()  # for those that are told the noise
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    tile: int | Literal["auto"] = "auto"
+    overlap: int | Literal["auto"] = "auto"
+    pooling: Pooling = "auto"
+    tta: bool = False
+    strength: float = 1.0
+
+
+def load_methods(options: MethodOptions, sets: Sequence[PictureSet]) -> tuple[Method, ...]:
+    """Load every method once, whatever it is named.
+
+    Args:
+        options: with no method at all, the default model for the task of the first set is taken.
+        sets: what is to be restored.
+
+    Raises:
+        WeightsError: an unknown or damaged model or network.
+        UsageError: ONNX Runtime is not installed, or the level of noise is not told.
+        ImageError: a restored picture is missing.
+        DeviceError: device or precision cannot be had.
+    """
+    models = tuple(dict.fromkeys(options.models))
+    if not (models or options.onnx or options.restored or options.rivals):
+        models = (choose_model(options.task or sets[0].task, None)[0],)
+    found: list[Method] = [_Engine(name, options) for name in models]
+    # Before our engine may give each of its workers one thread.
+    threads = torch.get_num_threads()
+    for file in dict.fromkeys(options.onnx):
+        found += _networks(file, options, threads)
+    for name in dict.fromkeys(options.rivals):
+        found += [_NonlocalMeans(name, sigma) for sigma in _told(name, options)]
+    if options.restored and len(sets) > 1:
+        raise UsageError("--restored goes with one --data", hint="measure one set at a time")
+    found += [_RestoredFolder(folder, sets[0]) for folder in dict.fromkeys(options.restored)]
+    return tuple(found)
+
+
+class _Engine:
+    """A model as the restoring commands run it; a colour shift is measured, not refused."""
+
+    is_timed = True
+
+    def __init__(self, model: str, options: MethodOptions) -> None:
+        path = locate(model)
+        self._restorer = Restorer(
+            path,
+            device=options.device,
+            precision=options.precision,
+            tile=options.tile,
+            overlap=options.overlap,
+            pooling=options.pooling,
+            tta=options.tta,
+            strength=options.strength,
+            check=False,
+        )
+        card = self._restorer.card
+        # A run's files all have their recipe's name.
+        name = model if Path(model).expanduser().is_file() else card.name
+        self._facts = MethodFacts(name, "model", sha256=card.sha256)
+
+    @property
+    def facts(self) -> MethodFacts:
+        precision, backend = self._restorer.precision, self._restorer.backend
+        return replace(self._facts, precision=precision, backend=backend)
+
+    def prepare(self, sample: Sample) -> None:
+        height, width = sample.degraded.shape[:2]
+        top, left = (max(0, side - _TRIAL_SIDE) // 2 for side in (height, width))
+        self._restorer(sample.degraded[top : top + _TRIAL_SIDE, left : left + _TRIAL_SIDE])
+
+    def __call__(self, sample: Sample) -> Pixels:
+        return self._restorer(sample.degraded)
+
+
+class _Network:
+    """Another program's network in ONNX Runtime, over the whole picture."""
+
+    is_timed = True
+
+    def __init__(self, file: Path, session: OnnxSession, sigma_8bit: float | None) -> None:
+        self._run = OnnxRunner(session, sigma_8bit or 0.0)
+        name = str(file) if sigma_8bit is None else f"{file} at {sigma_8bit:g}"
+        self._facts = MethodFacts(name, "onnx", told_sigma_8bit=sigma_8bit)
+
+    @property
+    def facts(self) -> MethodFacts:
+        return replace(self._facts, backend=self._run.backend)
+
+    def prepare(self, sample: Sample) -> None:
+        """Nothing: it may take pictures of one size only."""
+
+    def __call__(self, sample: Sample) -> Pixels:
+        return self._run(sample.degraded)
+
+
+class _NonlocalMeans:
+    """A classical denoiser, told the noise."""
+
+    is_timed = True
+
+    def __init__(self, name: str, sigma_8bit: float) -> None:
+        self._sigma_8bit = sigma_8bit
+        self.facts = MethodFacts(
+            f"{name} at {sigma_8bit:g}",
+            "classical",
+            precision="8 bit",
+            backend="OpenCV",
+            told_sigma_8bit=sigma_8bit,
+        )
+
+    def prepare(self, sample: Sample) -> None:
+        """Nothing."""
+
+    def __call__(self, sample: Sample) -> Pixels:
+        return nonlocal_means(sample.degraded, self._sigma_8bit)
+
+
+class _RestoredFolder:
+    """Pictures that were restored elsewhere, found by their names."""
+
+    is_timed = False
+
+    def __init__(self, folder: Path, pictures: PictureSet) -> None:
+        if not folder.is_dir():
+            raise UsageError("no such folder", path=folder)
+        self.facts = MethodFacts(str(folder), "restored")
+        self._grey = pictures.grey
+        files = {
+            path.relative_to(folder).with_suffix("").as_posix(): path
+            for path in images_below(folder)
+        }
+        self._files: dict[str, Path] = {}
+        for name, below in zip(pictures.names, pictures.paths_below, strict=True):
+            keys = [f"{key}{ending}" for key in (name, below) for ending in _ENDINGS]
+            file = next((files[key] for key in keys if key in files), None)
+            if file is None:
+                hint = "files are found by the names of the degraded ones, whatever their suffixes"
+                raise ImageError(f"holds no restored {name}", path=folder, hint=hint)
+            self._files[name] = file
+
+    def prepare(self, sample: Sample) -> None:
+        """Nothing."""
+
+    def __call__(self, sample: Sample) -> Pixels:
+        file = self._files[sample.name]
+        pixels = read_image(file).pixels
+        if self._grey:
+            pixels = as_grey(pixels)
+        if pixels.shape != sample.clean.shape:
+            what = f"is {pixels.shape} (rows, columns, channels), the clean one"
+            raise ImageError(f"{what} {sample.clean.shape}", path=file)
+        return pixels
+
+
+def _networks(file: Path, options: MethodOptions, threads: int) -> list[Method]:
+    """Return a network in ONNX Runtime, as often as there are levels to be told it."""
+    on_cuda = choose_device(options.device).type == "cuda"
+    session = OnnxSession(file, threads, on_cuda=on_cuda)
+    if not session.takes_level:
+        return [_Network(file, session, None)]
+    return [_Network(file, session, sigma) for sigma in _told(str(file), options)]
+
+
+def _told(name: str, options: MethodOptions) -> Sequence[float]:
+    if not options.sigmas_8bit:
+        raise UsageError(f"{name} needs to be told the noise", hint="with --sigma N, of 255")
+    return tuple(dict.fromkeys(options.sigmas_8bit))
