@@ -52,8 +52,10 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     Raises:
         WeightsError: the file is damaged or is no checkpoint of this program.
     """
+    # One of several processes on CPUs has a number, which torch.load takes for GPUs only.
+    place = torch.device("cpu") if device.type == "cpu" else device
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location=place, weights_only=True)
         _set_random_state(state.pop("rng"))
     except (pickle.UnpicklingError, RuntimeError, KeyError, EOFError) as error:
         raise WeightsError(
