@@ -1,7 +1,7 @@
 """Kill ``restore batch`` with SIGKILL at random moments, and see what is left.
 
-    python tests/benchmarks/batch_kill.py [--kills 100] [--images 40] [--together 2] [--fork]
-                                          [--minutes 60]
+    python -m tests.benchmarks.batch_kill [--kills 100] [--images 40] [--together 2] [--fork]
+                                           [--minutes 60]
 
 A folder of tiny pictures is restored by a narrow random network. Every run is killed, between its
 start and a while after its first result; now and then two share the folder. When a run gets to its
