@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
+
+# Bilinear interpolation between the pixels that hold red or blue (one of four), and green (two).
+_FROM_ONE_OF_FOUR = ((0.25, 0.5, 0.25), (0.5, 1.0, 0.5), (0.25, 0.5, 0.25))
+_FROM_TWO_OF_FOUR = ((0.0, 0.25, 0.0), (0.25, 1.0, 0.25), (0.0, 0.25, 0.0))
 
 
 def poisson_gaussian(generator: Generator, linear: Tensor, shot: Tensor, read: Tensor) -> Tensor:
@@ -36,3 +41,25 @@ def white_gaussian(generator: Generator, images: Tensor, sigma: Tensor) -> Tenso
     """
     draw = torch.randn(images.shape, generator=generator).to(images)
     return images + draw * sigma.view(-1, 1, 1, 1).to(images)
+
+
+def demosaicked(generator: Generator, noise: Tensor) -> Tensor:
+    """Return noise as it looks when each pixel measures one colour and the others are interpolated.
+
+    A Bayer pattern of random phase, interpolated bilinearly: neighbouring values become alike, and
+    the noise of one colour is no longer that of another.
+
+    Args:
+        generator: the source of randomness.
+        noise: (N, 3, H, W), what each pixel would have in each colour.
+    """
+    n, _, height, width = noise.shape
+    phase = torch.randint(2, (n, 2, 1), generator=generator)
+    odd_row = ((torch.arange(height) + phase[:, 0]) % 2 == 1).unsqueeze(2)
+    odd_column = ((torch.arange(width) + phase[:, 1]) % 2 == 1).unsqueeze(1)
+    red, blue = ~odd_row & ~odd_column, odd_row & odd_column
+    measured = torch.stack([red, ~(red | blue), blue], dim=1).to(noise)
+    kernels = noise.new_tensor([_FROM_ONE_OF_FOUR, _FROM_TWO_OF_FOUR, _FROM_ONE_OF_FOUR])
+    # Reflection keeps the phase of the pattern at the borders.
+    padded = F.pad(noise * measured, [1] * 4, mode="reflect")
+    return F.conv2d(padded, kernels.unsqueeze(1), groups=3)

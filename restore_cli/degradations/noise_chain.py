@@ -11,7 +11,8 @@ from torch import Generator, Tensor
 from restore_cli.degradations.compression import jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
-from restore_cli.degradations.noise import poisson_gaussian, white_gaussian
+from restore_cli.degradations.noise import demosaicked, poisson_gaussian, white_gaussian
+from restore_cli.degradations.optics import convolve, gaussian_kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,16 @@ class NoiseChain:
 
     sigmas_8bit: tuple[float, ...] = ()  # white noise of one of these levels ...
     sigma_range_8bit: tuple[float, float] = (0.0, 50.0)  # ... or of any level between these two
+    clean_share: float = 0.0  # left without noise, so that nothing clean is harmed
     sensor_share: float = 0.0  # shot and read-out noise in linear light instead
     noise_shot: tuple[float, float] = (1e-5, 1e-2)  # variance at full signal, log-uniform
     noise_read: tuple[float, float] = (2e-4, 3e-2)  # standard deviation in the dark
+    # What a camera does to the noise of its sensor, each in a share of those photos: one colour a
+    # pixel and the others interpolated, red and blue amplified; then smoothing.
+    mosaic_share: float = 0.0
+    white_balance: tuple[float, float] = (1.0, 2.2)  # gain of red and of blue
+    smooth_share: float = 0.0
+    smooth_sigma: tuple[float, float] = (0.3, 1.2)  # pixels
     is_quantised: bool = True  # clipped and rounded to 8 bits; papers' white noise is neither
     jpeg_share: float = 0.0
     jpeg_quality: tuple[float, float] = (60.0, 98.0)
@@ -56,6 +64,9 @@ class NoiseChain:
             is_sensor = chosen(generator, photos.shape[0], self.sensor_share)
             sensor = self._sensor(photos, generator)
             noisy = torch.where(is_sensor.to(photos.device).view(-1, 1, 1, 1), sensor, noisy)
+        if self.clean_share:
+            is_clean = chosen(generator, photos.shape[0], self.clean_share)
+            noisy = torch.where(is_clean.to(photos.device).view(-1, 1, 1, 1), photos, noisy)
         if self.is_quantised:
             noisy = (noisy.clamp(0, 1) * 255).round() / 255
         if self.jpeg_share:
@@ -72,7 +83,19 @@ class NoiseChain:
         n = photos.shape[0]
         shot = log_uniform(generator, (n,), *self.noise_shot)
         read = log_uniform(generator, (n,), *self.noise_read)
-        return to_display(poisson_gaussian(generator, to_linear(photos), shot, read).clamp(0, 1))
+        linear = to_linear(photos)
+        noise = poisson_gaussian(generator, linear, shot, read) - linear
+        if self.mosaic_share and photos.shape[1] == 3:  # a grey plane has no colours to lack
+            gains = uniform(generator, (n, 3, 1, 1), *self.white_balance).to(noise)
+            gains[:, 1] = 1
+            which = chosen(generator, n, self.mosaic_share).nonzero().flatten()
+            noise[which] = demosaicked(generator, noise[which] * gains[which])
+        if self.smooth_share:
+            sigma = uniform(generator, (n,), *self.smooth_sigma)
+            which = chosen(generator, n, self.smooth_share).nonzero().flatten()
+            if len(which):
+                noise[which] = convolve(noise[which], gaussian_kernels(sigma[which]))
+        return to_display((linear + noise).clamp(0, 1))
 
     def _compressed(self, noisy: Tensor, generator: Generator) -> Tensor:
         n, channels = noisy.shape[:2]

@@ -1,4 +1,4 @@
-"""Blur that stands still: defocus discs and given kernels."""
+"""Blur that stands still: defocus discs, Gaussians and given kernels."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ def disc_kernels(radius: Tensor) -> Tensor:
     distance = torch.hypot(axis.view(1, -1), axis.view(-1, 1))
     discs = (radius.view(-1, 1, 1) + 0.5 - distance).clamp(0, 1)
     return discs / discs.sum(dim=(1, 2), keepdim=True)
+
+
+def gaussian_kernels(sigma: Tensor) -> Tensor:
+    """Return Gaussians, each summing to 1.
+
+    Args:
+        sigma: (n,) standard deviation in pixels, above 0.
+
+    Returns:
+        (n, k, k), k odd and three deviations of the widest one to each side.
+    """
+    reach = max(1, int((3 * sigma.max()).ceil()))
+    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    profile = torch.exp(-0.5 * (axis / sigma.view(-1, 1)).square())
+    profile = profile / profile.sum(dim=1, keepdim=True)
+    return profile.unsqueeze(2) * profile.unsqueeze(1)
 
 
 def convolve(images: Tensor, kernels: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from restore_cli.degradations.noise import poisson_gaussian
+from restore_cli.degradations.noise import demosaicked, poisson_gaussian
 
 
 def test_variance_follows_the_formula():
@@ -20,3 +20,16 @@ def test_no_noise_changes_nothing():
     x = torch.rand(1, 3, 8, 8)
     nothing = torch.zeros(1)
     torch.testing.assert_close(poisson_gaussian(torch.Generator(), x, nothing, nothing), x)
+
+
+def test_demosaicking_keeps_what_is_smooth():
+    even = torch.full((6, 3, 10, 12), 0.3)
+    seen = demosaicked(torch.Generator().manual_seed(0), even)
+    torch.testing.assert_close(seen, even)
+
+
+def test_demosaicking_measures_one_colour_a_pixel():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(8, 3, 16, 16)
+    kept = (demosaicked(generator, noise) == noise).float().mean(dim=(0, 2, 3))
+    torch.testing.assert_close(kept, torch.tensor([0.25, 0.5, 0.25]))

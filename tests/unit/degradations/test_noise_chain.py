@@ -51,6 +51,40 @@ def test_sensor_noise_grows_with_light():
     assert bright.item() == pytest.approx(1e-3**0.5 * 0.214**0.5 * 0.5 ** (1 - 2.2) / 2.2, rel=0.15)
 
 
+SENSOR = {"sensor_share": 1.0, "noise_shot": (1e-3, 1e-3), "noise_read": (1e-6, 1e-6), **RAW}
+
+
+def likeness(noise):
+    """Return the correlation of each colour with itself one pixel to the right."""
+    colours = noise.transpose(0, 1)
+    pairs = zip(colours[..., :-1].flatten(1), colours[..., 1:].flatten(1), strict=True)
+    return [torch.corrcoef(torch.stack(pair))[0, 1].item() for pair in pairs]
+
+
+def test_a_camera_makes_neighbours_alike():
+    assert likeness(run(NoiseChain(**SENSOR))) == pytest.approx([0, 0, 0], abs=0.05)
+    red, green, blue = likeness(run(NoiseChain(**SENSOR, mosaic_share=1.0)))
+    assert min(red, blue) > 0.5
+    assert 0.2 < green < min(red, blue)
+    smooth = NoiseChain(**SENSOR, smooth_share=1.0, smooth_sigma=(1.0, 1.0))
+    assert min(likeness(run(smooth))) > 0.7
+
+
+def test_white_balance_amplifies_red_and_blue():
+    chain = NoiseChain(**SENSOR, mosaic_share=1.0, white_balance=(2.0, 2.0))
+    red, green, blue = run(chain).std(dim=(0, 2, 3))
+    plain = run(NoiseChain(**SENSOR, mosaic_share=1.0, white_balance=(1.0, 1.0))).std(dim=(0, 2, 3))
+    assert (red / plain[0]).item() == pytest.approx(2, rel=0.05)
+    assert (green / plain[1]).item() == pytest.approx(1, rel=0.05)
+    assert (blue / plain[2]).item() == pytest.approx(2, rel=0.05)
+
+
+def test_a_share_stays_clean():
+    noise = run(NoiseChain(clean_share=0.5, **RAW), photos=torch.full((64, 3, 16, 16), 0.5))
+    is_clean = (noise == 0).all(dim=(1, 2, 3))
+    assert 16 < is_clean.sum() < 48
+
+
 @pytest.mark.parametrize("values", [{}, {"jpeg_share": 1.0}])
 def test_a_file_holds_8_bits(values):
     degraded = torch.rand(2, 3, 32, 32)
@@ -71,7 +105,7 @@ def test_every_share_changes_the_pixels():
 
 
 def test_same_seed_same_pixels():
-    chain = NoiseChain(sensor_share=0.5, jpeg_share=0.5)
+    chain = NoiseChain(sensor_share=0.5, mosaic_share=0.5, smooth_share=0.5, jpeg_share=0.5)
     torch.testing.assert_close(run(chain, 5), run(chain, 5), atol=0, rtol=0)
     assert not torch.equal(run(chain, 5), run(chain, 6))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.signal import fftconvolve
 
-from restore_cli.degradations.optics import convolve, disc_kernels
+from restore_cli.degradations.optics import convolve, disc_kernels, gaussian_kernels
 
 
 def test_discs_sum_to_one_and_grow():
@@ -36,3 +36,11 @@ def test_every_image_has_its_own_kernel():
 def test_errors():
     with pytest.raises(ValueError, match="even"):
         convolve(torch.rand(1, 1, 8, 8), torch.rand(1, 4, 4))
+
+
+def test_gaussians_have_their_deviation():
+    kernels = gaussian_kernels(torch.tensor([0.5, 1.0, 2.0]))
+    torch.testing.assert_close(kernels.sum(dim=(1, 2)), torch.ones(3))
+    axis = torch.arange(kernels.shape[1]) - kernels.shape[1] // 2
+    deviation = (kernels.sum(dim=1) * axis.square()).sum(dim=1).sqrt()
+    torch.testing.assert_close(deviation[1:], torch.tensor([1.0, 2.0]), atol=0.05, rtol=0)
