@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -190,8 +191,11 @@ class _RestoredFolder:
             for path in images_below(folder)
         }
         self._files: dict[str, Path] = {}
+        short = Counter(Path(name).name for name in pictures.names)
         for name, below in zip(pictures.names, pictures.paths_below, strict=True):
-            keys = [f"{key}{ending}" for key in (name, below) for ending in _ENDINGS]
+            # Without its folders only where no other picture is called the same.
+            known = [name, below, *([Path(name).name] if short[Path(name).name] == 1 else [])]
+            keys = [f"{key}{ending}" for key in known for ending in _ENDINGS]
             file = next((files[key] for key in keys if key in files), None)
             if file is None:
                 hint = "files are found by the names of the degraded ones, whatever their suffixes"

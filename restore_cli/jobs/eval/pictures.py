@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore_cli.data.pairs import PAIR_FOLDERS, Pair, list_folder
+from restore_cli.data.pairs import PAIR_FOLDERS, PAIR_WORDS, Pair, list_folder
 from restore_cli.degradations.optics import convolve
 from restore_cli.engine.channels import Pixels
 from restore_cli.errors import ImageError, UsageError
@@ -18,6 +18,7 @@ from restore_cli.imaging.formats import read_image
 
 # Which task undoes what is in the first folder of a pair; deblurring where that is not known.
 FOLDER_TASKS = {"blur": "deblur", "noisy": "denoise", "rain": "derain", "low": "enhance"}
+_TASK = "deblur"
 
 # BT.601, as the grey pictures of BSD68 were made from the colour ones.
 _LUMA = np.array([0.298936, 0.587043, 0.114021])
@@ -97,10 +98,10 @@ class PictureSet:
             return "deblur"
         if self.degrading.noise_sigma_8bit:
             return "denoise"
-        parts = self.pairs[0].degraded.relative_to(self.folder.parent).parts
-        return next(
-            (FOLDER_TASKS[part] for part in reversed(parts) if part in FOLDER_TASKS), "deblur"
-        )
+        if PAIR_WORDS[0] in self.pairs[0].degraded.name:
+            return "denoise"
+        parts = self.pairs[0].degraded.absolute().parts
+        return next((FOLDER_TASKS[part] for part in reversed(parts) if part in FOLDER_TASKS), _TASK)
 
     def samples(self) -> Iterator[Sample]:
         """Yield the pictures in name order.

@@ -89,6 +89,13 @@ def test_the_task_is_told_by_the_folders(tmp_path, save, folder, task):
     assert blurred.task == "deblur"
 
 
+def test_the_task_of_pairs_in_one_folder(tmp_path, save):
+    for kind in ("NOISY", "GT"):
+        save(tmp_path / f"0001_{kind}_SRGB_010.PNG")
+    found = find_pictures(tmp_path, Degrading())
+    assert (found.task, found.names) == ("denoise", ("0001_NOISY_SRGB_010",))
+
+
 def test_pictures_that_cannot_be_compared(tmp_path, save, pairs):
     save(pairs / "blur" / "b.png", (24, 33, 3))
     with pytest.raises(ImageError, match=r"b\.png: is 33x24 RGB, its clean one 32x24 RGB"):

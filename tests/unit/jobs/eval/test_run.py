@@ -84,6 +84,18 @@ def test_pictures_restored_elsewhere(tmp_path, pairs, save):
         measured(pairs, restored=[ours])
 
 
+def test_names_without_folders_where_they_are_alone(tmp_path, save):
+    for scene, name in (("one", "a"), ("two", "b")):
+        for kind in ("blur", "sharp"):
+            save(tmp_path / "set" / scene / kind / f"{name}.png")
+        save(tmp_path / "ours" / f"{name}.png")
+    assert len(measured(tmp_path / "set", restored=[tmp_path / "ours"]).rows) == 2
+    for kind in ("blur", "sharp"):
+        save(tmp_path / "set" / "two" / kind / "a.png")
+    with pytest.raises(ImageError, match="holds no restored one/a"):
+        measured(tmp_path / "set", restored=[tmp_path / "ours"])
+
+
 def test_nonlocal_means_takes_noise_away(tmp_path, save):
     ramp = np.linspace(0.2, 0.8, 48)[None, :, None] * np.ones((40, 1, 3))
     save(tmp_path / "set" / "a.png", ramp)
