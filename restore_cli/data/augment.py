@@ -27,6 +27,7 @@ class Augmentation:
     # MPRNet's code also offers a change of gamma, but by the exponent 1; it is left out.
     saturation_share: float = 0.0
     saturation: tuple[float, float] = (0.8, 1.2)  # distance from grey, relative
+    text_share: float = 0.0  # of the photos that are replaced by a drawn page of text
     detail_candidates: int = 1  # crops looked at; the one with most detail is taken
 
     def __post_init__(self) -> None:

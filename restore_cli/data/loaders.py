@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from restore_cli.data.augment import Augmentation, random_crop
 from restore_cli.data.pairs import Pair
-from restore_cli.data.photos import PhotoCache
+from restore_cli.data.photos import Photo, PhotoCache
 from restore_cli.errors import ImageError
+from restore_cli.imaging.text import text_page
 
 Address = tuple[int, int, int, int]  # step, slot in the global batch, patch side, place in the run
 
@@ -69,11 +70,22 @@ class Samples(Dataset[tuple[Tensor, ...]]):
             source = self._in_order(place)
         else:
             source = self._sources[int(rng.integers(len(self._sources)))]
-        paths = (source,) if isinstance(source, Path) else (source.degraded, source.clean)
-        photos = tuple(self._cache.read(path) for path in paths)
-        if len({photo.shape for photo in photos}) > 1:
-            raise ImageError(f"differs in size from {paths[0].name}", path=paths[-1])
-        return random_crop(photos, patch + 2 * self._margin, self._augmentation, rng)
+        side = patch + 2 * self._margin
+        return random_crop(self._photos(source, side, rng), side, self._augmentation, rng)
+
+    def _photos(
+        self, source: Path | Pair, side: int, rng: np.random.Generator
+    ) -> tuple[Photo, ...]:
+        """Return a sharp photo, now and then a page of text in its place, or a pair of photos."""
+        if isinstance(source, Path):
+            text_share = self._augmentation.text_share
+            if text_share and rng.random() < text_share:
+                return (text_page(rng, side),)
+            return (self._cache.read(source),)
+        photos = self._cache.read(source.degraded), self._cache.read(source.clean)
+        if photos[0].shape != photos[1].shape:
+            raise ImageError(f"differs in size from {source.degraded.name}", path=source.clean)
+        return photos
 
     def _in_order(self, place: int) -> Path | Pair:
         number, position = divmod(place, len(self._sources))

@@ -35,6 +35,19 @@ def test_a_resumed_run_sees_what_it_would_have_seen(samples):
         torch.testing.assert_close(whole, resumed, atol=0, rtol=0)
 
 
+def test_a_share_of_pages_of_text(tmp_path, save):
+    photo = save(tmp_path / "black.png", height=64, width=64, seed=0)
+    plain = Samples([photo], Augmentation(), margin=0, seed=7)
+    mixed = Samples([photo], Augmentation(text_share=0.5), margin=0, seed=7)
+    palette = {tuple(pixel) for pixel in plain[(0, 0, 64, 0)][0].flatten(1).T.tolist()}
+
+    def is_text(step):
+        pixels = mixed[(step, 0, 64, 0)][0].flatten(1).T.tolist()
+        return sum(tuple(pixel) in palette for pixel in pixels) < len(pixels) / 2
+
+    assert 5 < sum(is_text(step) for step in range(30)) < 25
+
+
 def test_passes_show_every_photo_once_before_any_again(tmp_path, save):
     paths = [save(tmp_path / f"{i}.png", height=16, width=16, seed=i) for i in range(5)]
     samples = Samples(paths, Augmentation(flips="none"), margin=0, seed=7, in_passes=True)
