@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from restore_cli.degradations.motion import (
+    _with_halves,
     hand_shake,
     mean_of_frames,
     smooth_paths,
@@ -85,3 +87,9 @@ def test_masks_are_soft_regions(seed):
     assert masks.shape == (8, 1, 64, 64)
     assert 0 <= masks.min() < 0.05
     assert 0.95 < masks.max() <= 1
+
+
+def test_halves_are_those_of_bicubic_interpolation():
+    images = torch.rand(2, 3, 7, 10)
+    wanted = F.interpolate(images, (13, 19), mode="bicubic", align_corners=True)
+    torch.testing.assert_close(_with_halves(_with_halves(images, -1), -2), wanted)
