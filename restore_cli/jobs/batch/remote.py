@@ -37,7 +37,8 @@ def file_system(url: str) -> AbstractFileSystem:
     try:
         import fsspec
 
-        return fsspec.url_to_fs(url)[0]
+        # A "::" in a name would be read as one store seen through another.
+        return fsspec.url_to_fs(url.partition("::")[0])[0]
     except ImportError as error:
         raise UsageError(f"cannot open URLs: {error}", path=url, hint=INSTALL) from error
     except ValueError as error:
@@ -90,7 +91,10 @@ class RemoteStorage:
             return bytes(self._files.cat_file(path, start=0, end=size))
 
     def signature(self, path: str) -> Signature | None:
-        return _signature(self._files, path)
+        try:
+            return _signature(self._files, path)
+        except ImageError:
+            return None
 
     def identity(self, path: str) -> str:
         return f"{self._scheme}://{str(self._files._strip_protocol(path)).strip('/')}"
@@ -110,8 +114,10 @@ class RemoteResults:
         self._storage = RemoteStorage(url)
 
     def prepare(self) -> None:
-        with _failures(self.title):
-            self.files.makedirs(self.title, exist_ok=True)
+        # Object stores have no folders: this would make buckets, in someone else's name.
+        if _renames(self):
+            with _failures(self.title):
+                self.files.makedirs(self.title, exist_ok=True)
 
     def path(self, name: str) -> str:
         return self.title if name == "." else f"{self.title}/{name}"
@@ -159,15 +165,20 @@ def put_whole(results: RemoteResults, name: str, data: bytes) -> None:
         ImageError: it cannot be written.
     """
     path = results.path(name)
-    with _failures(path):
+    with _failures(path, missing="no such bucket"):
         # Object stores show what was put when it is complete; elsewhere a rename does that.
-        if getattr(results.files, "local_file", False) or scheme_of(path) in _RENAMING:
+        if _renames(results):
             temporary = f"{posixpath.dirname(path)}/.restore-{claim_key(name)}.part"
             results.files.makedirs(posixpath.dirname(path), exist_ok=True)
             results.files.pipe_file(temporary, data)
             results.files.mv(temporary, path)
         else:
             results.files.pipe_file(path, data)
+
+
+def _renames(results: RemoteResults) -> bool:
+    """Say whether these are files in folders, behind a URL."""
+    return getattr(results.files, "local_file", False) or scheme_of(results.title) in _RENAMING
 
 
 _RENAMING = {"file", "local", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "dbfs"}
@@ -225,17 +236,28 @@ class RemoteJournal:
 
 
 def _signature(files: AbstractFileSystem, path: str) -> Signature | None:
+    """Return what changes when an object does; None: there is none, or nobody can say.
+
+    Raises:
+        ImageError: the store does not answer.
+    """
     try:
-        facts: dict[str, Any] = files.info(path)
-        return int(facts["size"]), str(files.ukey(path))
-    except FileNotFoundError:
-        return None
-    except (OSError, KeyError, TypeError, NotImplementedError):
-        return None
+        with _failures(path):
+            facts: dict[str, Any] = files.info(path)
+            # The rest of what is known differs between a listing and a look at one object.
+            tag = facts.get("ETag") or facts.get("etag") or files.ukey(path)
+            return int(facts["size"]), str(tag).strip('"')
+    except ImageError as error:
+        if isinstance(error.__cause__, _UNKNOWN):
+            return None
+        raise
+
+
+_UNKNOWN = (FileNotFoundError, KeyError, TypeError, NotImplementedError)
 
 
 @contextmanager
-def _failures(path: str) -> Iterator[None]:
+def _failures(path: str, missing: str = "no such file or bucket") -> Iterator[None]:
     """Turn what a store raises into ours: each has its own exceptions.
 
     Raises:
@@ -246,7 +268,14 @@ def _failures(path: str) -> Iterator[None]:
     except ImageError:
         raise
     except FileNotFoundError as error:
-        raise ImageError("no such file", path=path, hint="check the name") from error
+        raise ImageError(missing, path=path, hint="check the name") from error
+    except PermissionError as error:
+        what = f"access is refused: {_one_line(error)}"
+        raise ImageError(what, path=path, hint="check your keys and rights") from error
     except Exception as error:
-        what = f"cannot be reached: {type(error).__name__}: {error}"
+        what = f"cannot be reached: {type(error).__name__}: {_one_line(error)}"
         raise ImageError(what, path=path, hint="check the address and your rights") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -111,7 +111,11 @@ class Results(Protocol):
         """Return what the same file is called among inputs."""
 
     def signature(self, name: str) -> Signature | None:
-        """Return what changes when the result does; None: there is none."""
+        """Return what changes when the result does; None: there is none.
+
+        Raises:
+            ImageError: it cannot be told.
+        """
 
     def sha256(self, name: str) -> str | None:
         """Return the checksum of a result; None: there is none, or it cannot be read."""

@@ -104,3 +104,48 @@ def test_what_is_missing_is_named():
         with pytest.raises(UsageError, match="s3fs") as caught:
             storage_for("s3://bucket/x")
         assert "restore-cli[cluster]" in caught.value.hint
+
+
+class OneObject:
+    """A store that describes an object as S3 does: a listing knows other things than a look."""
+
+    error = None
+
+    def __init__(self, **more):
+        self.more = more
+
+    def info(self, path):
+        if self.error:
+            raise self.error
+        return {"name": path, "size": 7, "type": "file", "ETag": '"abc"', **self.more}
+
+    def ukey(self, path):
+        raise AssertionError("covers what differs")
+
+
+def test_a_tag_is_the_signature(url):
+    storage = RemoteStorage(url)
+    storage._files = OneObject(ContentType="image/png")
+    assert storage.signature(url) == (7, "abc")
+    storage._files = OneObject(LastModified="yesterday")
+    assert storage.signature(url) == (7, "abc")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(PermissionError("No\nkey"), "access is refused: No key"), (OSError("gone"), "OSError: gone")],
+)
+def test_a_store_that_cannot_tell_does_not_say_that_nothing_is_there(url, error, text):
+    results = RemoteResults(url)
+    results.files = OneObject()
+    results.files.error = error
+    with pytest.raises(ImageError, match=text):
+        results.signature("a.png")
+    results.files.error = FileNotFoundError("a.png")
+    assert results.signature("a.png") is None
+
+
+def test_two_colons_in_a_name_are_part_of_it(url):
+    results = results_in(f"{url}/a::b")
+    results.stage("c::d.png", b"content", "key").commit()
+    assert storage_for(f"{url}/a::b/c::d.png").read(f"{url}/a::b/c::d.png").data == b"content"
