@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from restore_cli.jobs.restore import RestoreOptions
 
 TaskName = Literal["deblur", "denoise", "derain", "enhance", "upscale"]
+EngineName = Literal["local", "ray"]
 
 _SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
 _INTERRUPTED, _TERMINATED = 130, 143
@@ -36,6 +37,7 @@ Examples:
   find . -name '*.jpg' -print0 | restore batch - -0 -o sharp/
   restore batch inbox/ -o sharp/ --watch       until Ctrl-C
   restore batch photos/ --shard $K/16          one of 16 jobs on a cluster
+  restore batch s3://in/2024 -o s3://out/2024 --engine ray     all of a cluster
 
 {options.SETTINGS_HELP}
 """
@@ -136,6 +138,33 @@ Scale = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Restore in this process, or on a Ray cluster (extra cluster).",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="With --engine ray, which cluster; default: RAY_ADDRESS, or one on this machine.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="With --engine ray, how many; default: one for each GPU or, without, each CPU.",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that no batch has written.")
 ]
@@ -163,6 +192,9 @@ def batch(
     fail_fast: FailFast = False,
     watch: Watching = False,
     poll: Poll = 2.0,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+    workers: Workers = None,
     model: options.Model = None,
     scale: Scale = None,
     device: options.Device = "auto",
@@ -192,6 +224,8 @@ def batch(
     Several such commands at a time share the work.
     """
     named = _listed(paths, nul=null)
+    if engine == "local" and (ray_address or workers):
+        raise UsageError("--ray-address and --workers go with --engine ray")
     from restore_cli.jobs.batch.report import BatchOptions
     from restore_cli.jobs.restore import RestoreOptions
 
@@ -224,6 +258,9 @@ def batch(
         fail_fast=fail_fast,
         watch=watch,
         poll_s=poll,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
     )
     run(named, output, chosen, which)
 

@@ -19,6 +19,7 @@ from restore_cli.imaging.atomic import as_image_error
 
 CLAIMS_FOLDER = ".restore-claims"
 
+_EVERYTHING = "everything"  # the claim on the folder as a whole
 _BUSY = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
 
 
@@ -47,6 +48,13 @@ class Claims(Protocol):
             ImageError: it cannot be written down.
         """
 
+    def enter(self, *, alone: bool) -> Claim | None:
+        """Return the right to work in the folder, alone or with others; None: others are there.
+
+        Raises:
+            ImageError: it cannot be written down.
+        """
+
 
 class FreeClaim:
     """A claim nobody else asks for."""
@@ -64,21 +72,26 @@ class NoClaims:
     def take(self, key: str) -> Claim | None:
         return FreeClaim()
 
+    def enter(self, *, alone: bool) -> Claim | None:
+        return FreeClaim()
+
 
 class LockClaim:
     """A locked file."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, *, is_shared: bool = False) -> None:
         self._path = path
         self._descriptor: int | None = descriptor
+        self._is_shared = is_shared
 
     def release(self) -> None:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        # Removed while it is locked: whoever has opened it meanwhile sees that it is gone.
-        with suppress(OSError):
-            self._path.unlink()
+        # Removed while nobody else has it locked: who has opened it meanwhile sees that it is gone.
+        if not self._is_shared or _lock(descriptor, shared=False):
+            with suppress(OSError):
+                self._path.unlink()
         os.close(descriptor)
 
 
@@ -102,10 +115,16 @@ class LockClaims:
             raise ImageError("is a link", path=self.folder, hint="remove it")
 
     def take(self, key: str) -> Claim | None:
+        return self._take(key, shared=False)
+
+    def enter(self, *, alone: bool) -> Claim | None:
+        return self._take(_EVERYTHING, shared=not alone)
+
+    def _take(self, key: str, *, shared: bool) -> Claim | None:
         path = self.folder / key
         while True:
             try:
-                descriptor = _locked(path)
+                descriptor = _locked(path, shared=shared)
             except FileNotFoundError:  # another process has just tidied up
                 self.folder.mkdir(exist_ok=True)
                 continue
@@ -114,7 +133,7 @@ class LockClaims:
             if descriptor is None:
                 return None
             if _is_still(path, descriptor):
-                return LockClaim(path, descriptor)
+                return LockClaim(path, descriptor, is_shared=shared)
             os.close(descriptor)  # its last holder has removed it; lock the new one
 
     def close(self) -> None:
@@ -149,22 +168,33 @@ def claims_in(folder: Path) -> LockClaims | NoClaims:
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def _locked(path: Path) -> int | None:
+def _locked(path: Path, *, shared: bool) -> int | None:
     """Return a descriptor of the locked file; None: another process holds it."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o666)
     try:
-        try:
-            import fcntl
-        except ImportError as error:  # Windows
-            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        if _lock(descriptor, shared=shared):
+            return descriptor
+    except OSError:
         os.close(descriptor)
-        if error.errno in _BUSY:
-            return None
         raise
-    return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _lock(descriptor: int, *, shared: bool) -> bool:
+    """Lock an open file, alone or with others; say whether nobody stands against it."""
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            return False
+        raise
+    return True
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

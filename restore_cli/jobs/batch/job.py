@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from restore_cli.errors import RestoreError, UsageError
+from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.formats import FORMATS
+from restore_cli.jobs.batch.announced import take_over
 from restore_cli.jobs.batch.claims import Claims, NoClaims, claims_in
 from restore_cli.jobs.batch.inputs import Inputs, Selection, find_inputs
 from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal, Journal
@@ -75,6 +77,8 @@ def restore_batch(
         WeightsError: the model is unknown or damaged, or the task has none.
         DeviceError: there is no such device.
     """
+    if batch is not None and batch.watch and batch.engine == "ray":
+        raise UsageError("--watch does not go with --engine ray", hint="leave one of them out")
     model, card = choose_model(options.task, options.model)
     options = replace(options, format=_image_format(options.format))
     results = results_in(output or default_results(paths, options.task))
@@ -97,6 +101,13 @@ def _image_format(name: str | None) -> str | None:
         what = f"{name} is no format for images"
         raise UsageError(what, hint="restore videos with restore deblur")
     return found
+
+
+def _tidy_up(root: Path, journal: Journal, claims: Claims) -> None:
+    """Remove and write down what was left in a folder of results by whoever was killed."""
+    if not isinstance(claims, NoClaims):
+        remove_leftovers(root, claims)
+    take_over(root, journal)
 
 
 class _Batch:
@@ -204,10 +215,27 @@ class _Batch:
             self._note(claims.note)
         if not isinstance(claims, NoClaims):
             open_things.callback(claims.close)
-            remove_leftovers(root, claims)
+        self._enter(claims, open_things)
         journal = FileJournal(root)
         open_things.callback(journal.close)
+        _tidy_up(root, journal, claims)
+        if self.batch.engine == "ray":  # its workers may have been ended at any moment
+            open_things.callback(_tidy_up, root, journal, claims)
         return self._told(journal), claims
+
+    def _enter(self, claims: Claims, open_things: ExitStack) -> None:
+        """Share the folder with others of this kind; a cluster has it alone.
+
+        Raises:
+            ImageError: others are at work there.
+        """
+        is_cluster = self.batch.engine == "ray"
+        right = claims.enter(alone=is_cluster)
+        if right is None:
+            what = "another batch is" if is_cluster else "a batch with --engine ray is"
+            hint = "wait for it, or choose another folder with -o"
+            raise ImageError(f"{what} at work here", path=self.results.title, hint=hint)
+        open_things.callback(right.release)
 
     def _old_journal(self, open_things: ExitStack) -> Journal:
         """Return what earlier runs have done, for a look only."""
@@ -254,8 +282,13 @@ class _Batch:
         self.report.interrupted = self.stop.wanted
 
     def _restore(self, items: list[Item], stages: FileStages) -> None:
-        pipeline: Pipeline[Item, Work] = Pipeline(stages, self.stop)
-        pipeline.run(self._with_deferred(items, stages.deferred))
+        if self.batch.engine == "ray":
+            from restore_cli.jobs.batch.ray_engine import restore_on_cluster
+
+            restore_on_cluster(items, stages, self.model, self.batch)
+        else:
+            pipeline: Pipeline[Item, Work] = Pipeline(stages, self.stop)
+            pipeline.run(self._with_deferred(items, stages.deferred))
         if self.stop.wanted:
             # With --watch there is no other end than being stopped.
             self.report.interrupted = not self._failed_fast

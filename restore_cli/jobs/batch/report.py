@@ -33,6 +33,9 @@ class BatchOptions:
     fail_fast: bool = False
     watch: bool = False
     poll_s: float = 2.0  # between two looks at a watched folder
+    engine: Literal["local", "ray"] = "local"  # this process, or a cluster
+    ray_address: str | None = None  # of a cluster; None: RAY_ADDRESS, or one on this machine
+    workers: int | None = None  # of a cluster; None: one for each GPU, else for each CPU
 
 
 @dataclass(frozen=True, slots=True)

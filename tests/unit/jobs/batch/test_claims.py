@@ -115,3 +115,19 @@ def test_a_link_named_like_a_leftover_is_removed_alone(tmp_path):
     (tmp_path / f".restore-{KEY}.part").symlink_to(tmp_path / "precious")
     assert remove_leftovers(tmp_path, LockClaims(tmp_path)) == 1
     assert (tmp_path / "precious" / "file").exists()
+
+
+def test_a_folder_is_shared_or_alone(tmp_path):
+    first, second = LockClaims(tmp_path), LockClaims(tmp_path)
+    shared = [claims.enter(alone=False) for claims in (first, second)]
+    assert all(shared)
+    assert first.enter(alone=True) is None
+    shared[0].release()
+    assert first.enter(alone=True) is None
+    shared[1].release()
+    alone = first.enter(alone=True)
+    assert second.enter(alone=False) is None
+    alone.release()
+    second.enter(alone=False).release()
+    first.close()
+    assert not first.folder.exists()
