@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
@@ -247,20 +247,29 @@ def evaluate(
 
 
 def _show(report: EvalReport, *, means_only: bool) -> None:
-    rows = [] if means_only else [_picture(row) for row in report.rows]
-    console.table(COLUMNS, [*rows, *(_mean(mean) for mean in report.means)])
+    sets = shortened([row.set for row in report.rows])
+    methods = shortened([row.method for row in report.rows])
+    pictures = () if means_only else report.rows
+    rows: list[tuple[str, Row | Mean]] = [(row.picture, row) for row in pictures]
+    rows += [(f"mean of {mean.pictures}", mean) for mean in report.means]
+    console.table(
+        COLUMNS,
+        [(sets[row.set], name, methods[row.method], *_numbers(row)) for name, row in rows],
+    )
     console.detail(f"{report.device}, {report.threads} threads, torch {report.torch}")
     for facts in report.methods:
         details = (facts.precision, facts.backend, facts.sha256)
         console.detail(", ".join([facts.method, *(word for word in details if word)]))
 
 
-def _picture(row: Row) -> tuple[str, ...]:
-    return (row.set, row.picture, row.method, *_numbers(row))
-
-
-def _mean(mean: Mean) -> tuple[str, ...]:
-    return (mean.set, f"mean of {mean.pictures}", mean.method, *_numbers(mean))
+def shortened(paths: Iterable[str]) -> dict[str, str]:
+    """Return each path → as few of its last parts as tell it from the others."""
+    parts = {path: path.split("/") for path in paths}
+    for count in range(1, max(map(len, parts.values()), default=0)):
+        ends = {path: "/".join(words[-count:]) for path, words in parts.items()}
+        if len(set(ends.values())) == len(ends):
+            return ends
+    return {path: path for path in parts}
 
 
 def _numbers(row: Row | Mean) -> tuple[str, ...]:
@@ -332,4 +341,4 @@ def _bar() -> Iterator[OnStep]:
 
 def _line(row: Row) -> str:
     change = f"{row.before.psnr_db:.2f} -> {row.after.psnr_db:.2f} dB"
-    return f"{row.picture} by {row.method}: {change}"
+    return f"{row.picture} by {row.method.rpartition('/')[2]}: {change}"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from restore_cli.cli import app as module
+from restore_cli.cli.eval import shortened
 from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
 from restore_cli.jobs.eval import run
@@ -76,6 +77,21 @@ def test_the_table(calls, capsys):
     assert module.run(["eval", "--data", "x", "--means", "-q"]) == 0
     out, err = capsys.readouterr()
     assert (len(out.splitlines()), err) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("paths", "short"),
+    [
+        (["/data/levin", "mimo"], ["levin", "mimo"]),
+        (["/a/runs/one/best", "/a/runs/two/best"], ["one/best", "two/best"]),
+        (["x/best", "best", "x/best"], ["x/best", "best", "x/best"]),
+        (["blur/", "sharp/"], ["blur/", "sharp/"]),
+        ([], []),
+    ],
+)
+def test_paths_are_shortened_as_far_as_they_differ(paths, short):
+    found = shortened(paths)
+    assert [found[path] for path in paths] == short
 
 
 def test_json(calls, capsys):
