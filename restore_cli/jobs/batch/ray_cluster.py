@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ INSTALL = "pip install 'restore-cli[cluster]'"
 # A file whose workers were killed so often is given up: its decoder may be what kills them.
 RETRIES = 3
 _MOST_BLOCKS = 10_000  # of a table; the scheduler's own work grows with them
+_CONNECT_S = 10.0
 _LOOK_S = 0.2  # between two looks at whether to stop
 
 # Ray reads these when it is imported. What the user has set stays.
@@ -55,6 +57,8 @@ def connected(address: str | None) -> Iterator[list[dict[str, float]]]:
         import ray.data
     except ImportError as error:
         raise UsageError(f"--engine ray needs Ray: {error}", hint=INSTALL) from error
+    where = address or os.environ.get("RAY_ADDRESS") or ""
+    _check_answers(where)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         try:
@@ -62,9 +66,8 @@ def connected(address: str | None) -> Iterator[list[dict[str, float]]]:
                 address, include_dashboard=False, log_to_driver=False, logging_level=logging.FATAL
             )
         except Exception as error:
-            where = address or os.environ.get("RAY_ADDRESS") or "on this machine"
             what = f"no Ray cluster {where}: {_one_line(error)}"
-            raise DeviceError(what, hint="check --ray-address, or ray status") from error
+            raise DeviceError(what, hint=_NO_CLUSTER) from error
         finally:
             if threading.current_thread() is threading.main_thread():
                 for number, handler in handlers.items():  # Ray takes them for itself
@@ -73,6 +76,25 @@ def connected(address: str | None) -> Iterator[list[dict[str, float]]]:
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Pass an address where something listens; Ray would ask for minutes.
+
+    Raises:
+        DeviceError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        what = f"no Ray cluster {address}: {_one_line(error)}"
+        raise DeviceError(what, hint=_NO_CLUSTER) from error
+
+
+_NO_CLUSTER = "check --ray-address and RAY_ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,19 +74,18 @@ class _Run:
             if stages.stop.wanted:
                 return
             try:
-                source = source_of(item)
-                outcome = stages.known(item, source, is_claimed=True)
-                outcome = outcome or stages.foreseen(item, source)
+                # Whether something else is in the place of a result, the workers see sooner.
+                outcome = stages.known(item, source_of(item), is_claimed=True)
             except BatchStoppedError:
                 raise
             except RestoreError as error:
                 outcome = self._failed(item, error)
-            if outcome.status == "planned":
-                may_replace = stages.options.overwrite or stages.journal.has_written(item.output)
-                absolute = Item(_everywhere(item.source), item.relative, item.output)
-                self.left[number] = Task(number, absolute, may_replace)
-            else:
+            if outcome is not None:
                 self._say(outcome)
+                continue
+            may_replace = stages.options.overwrite or stages.journal.has_written(item.output)
+            absolute = Item(_everywhere(item.source), item.relative, item.output)
+            self.left[number] = Task(number, absolute, may_replace)
 
     def restore(self, setup: WorkerSetup, crew: Crew, size: int) -> None:
         """Have the workers restore what is left, and remember what they answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -276,3 +277,16 @@ def test_ray_that_is_missing_is_named(monkeypatch):
     with pytest.raises(UsageError, match="needs Ray") as caught, ray_cluster.connected(None):
         pass
     assert "restore-cli[cluster]" in caught.value.hint
+
+
+@pytest.mark.parametrize("through", ["option", "variable"])
+def test_a_cluster_that_does_not_answer_is_found_at_once(monkeypatch, through):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    if through == "variable":
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        address = None
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "ray.data", SimpleNamespace())
+    with pytest.raises(DeviceError, match=r"127\.0\.0\.1"), ray_cluster.connected(address):
+        pass
