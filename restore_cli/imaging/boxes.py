@@ -1,4 +1,4 @@
-"""The boxes of AVIF and JPEG 2000 files, and the chunks of WebP: size, depth, colour profile.
+"""The boxes of AVIF, HEIC and JPEG 2000 files, and the chunks of WebP: size, depth, colour profile.
 
 Source: ISO/IEC 14496-12 (boxes), 23008-12 (image properties), 15444-1 annex I (JP2);
 RFC 9649 (WebP).
@@ -84,8 +84,8 @@ def with_distinct_associations(data: bytes) -> bytes:
     return bytes(block)
 
 
-def read_avif(data: bytes) -> PictureInfo:
-    """Return what the boxes of an AVIF say; the largest picture in it counts.
+def read_avif(data: bytes, title: str = "AVIF") -> PictureInfo:
+    """Return what the boxes of an AVIF or HEIC say; the largest picture in it counts.
 
     Raises:
         ImageError: they give no size.
@@ -106,7 +106,7 @@ def read_avif(data: bytes) -> PictureInfo:
         elif kind == b"colr" and body[:4] in (b"prof", b"rICC"):
             info.icc = body[4:]
     if not info.width:
-        raise ImageError("AVIF without a picture in it", hint="the file is damaged")
+        raise ImageError(f"{title} without a picture in it", hint="the file is damaged")
     packet = _XMP_PACKET.search(data)
     info.xmp = packet.group() if packet else None
     return info

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging import netpbm_codec, opencv_codec, psd_codec, tiff_codec
+from restore_cli.imaging import heif_codec, netpbm_codec, opencv_codec, psd_codec, tiff_codec
 from restore_cli.imaging.atomic import write_atomically
 from restore_cli.imaging.image import Depth, Image, Metadata
 from restore_cli.imaging.metadata import fitting_icc, orient, upright_metadata, with_size
@@ -66,6 +66,7 @@ FORMATS: dict[str, Format] = {
     "bmp": Format(
         "BMP", (".bmp", ".dib"), opencv_codec.decode_bmp, opencv_codec.encode_bmp, alpha=True
     ),
+    "heic": Format("HEIC", (".heic", ".heif", ".hif"), heif_codec.decode, substitute="jpeg"),
     "gif": Format("GIF", (".gif",), opencv_codec.decode_gif),
     "psd": Format("Photoshop", (".psd",), psd_codec.decode, substitute="tiff"),
     "pgm": Format("PGM", (".pgm", ".pbm", ".pnm"), netpbm_codec.decode),
@@ -171,7 +172,7 @@ def decode_image(data: bytes, name: str = "<stdin>") -> Image:
         raise
     metadata, orientation, notes = upright_metadata(image.metadata)
     icc, icc_notes = fitting_icc(metadata.icc, image.pixels.shape[2])
-    if image.format == "avif":  # its own boxes have turned it; EXIF is not to be followed
+    if image.format in ("avif", "heic"):  # their boxes have turned them; EXIF is not to be followed
         orientation = 1
     return replace(
         image,

@@ -78,6 +78,23 @@ def read_jpeg(data: bytes) -> JpegInfo:
     return info
 
 
+def claimed_size(data: bytes) -> tuple[int, int]:
+    """Return the largest width and height that a frame header before the first scan claims."""
+    at, width, height = 2, 0, 0
+    try:
+        while True:
+            at, marker = _next_marker(data, at)
+            if marker in (0xD9, 0xDA):
+                return width, height
+            if marker in _FRAMES and at + 7 <= len(data):
+                rows, columns = struct.unpack_from(">HH", data, at + 3)
+                width, height = max(width, columns), max(height, rows)
+            if marker not in _STANDALONE:
+                at += int.from_bytes(data[at : at + 2], "big") or 2
+    except ImageError:  # it ends too early, as its decoder will say
+        return width, height
+
+
 def _truncated() -> ImageError:
     return ImageError(
         "truncated JPEG: the file ends before the picture does",
@@ -120,8 +137,8 @@ def _read_segment(info: JpegInfo, marker: int, payload: bytes) -> None:
 
 
 def _read_frame(info: JpegInfo, marker: int, payload: bytes) -> None:
-    if len(payload) < 6:
-        raise ImageError("JPEG with a damaged frame header")
+    if len(payload) < 6 or info.components:
+        raise ImageError("JPEG with a damaged frame header", hint="copy it again from the source")
     precision, height, width, components = struct.unpack_from(">BHHB", payload)
     if marker not in _DECODABLE_FRAMES or precision != 8:
         raise ImageError(

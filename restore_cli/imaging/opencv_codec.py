@@ -191,7 +191,8 @@ def decode_bmp(data: bytes) -> Image:
     """
     if len(data) < 26:
         raise ImageError("truncated BMP: the file ends before the picture does", hint=_COPY_AGAIN)
-    kind = "<hh" if data[14] == 12 else "<ii"  # OS/2 files have the short header
+    (header_size,) = struct.unpack_from("<I", data, 14)
+    kind = "<hh" if header_size == 12 else "<ii"  # OS/2 files have the short header
     width, height = struct.unpack_from(kind, data, 18)
     check_size(width, abs(height))
     samples, _, _ = _decode(data, "BMP")
@@ -199,7 +200,7 @@ def decode_bmp(data: bytes) -> Image:
     if alpha is not None and not alpha.any():
         alpha = None
     dpi = None
-    if data[14] >= 40 and len(data) >= 46:
+    if header_size >= 40 and len(data) >= 46:
         x, y = struct.unpack_from("<ii", data, 38)
         dpi = sane_dpi(x, y, 0.0254)
     return Image(pixels, alpha, "uint8", Metadata(dpi=dpi), "bmp")

@@ -42,7 +42,7 @@ def decode(data: bytes) -> Image:
     resources_end = _skip(data, at)
     metadata = _read_resources(data[at + 4 : resources_end])
     at = _skip(data, resources_end)
-    planes = _planes(data, at, (channels, height, width), bits)[:colours]
+    planes = _planes(data, at, (colours, height, width), bits, channels)
     pixels = to_float(np.moveaxis(planes, 0, 2), 255 if bits == 8 else 65535)
     return Image(
         pixels,
@@ -64,23 +64,30 @@ def _skip(data: bytes, at: int) -> int:
     return int(at + 4 + struct.unpack_from(">I", data, at)[0])
 
 
-def _planes(data: bytes, at: int, shape: tuple[int, int, int], bits: int) -> NDArray[Any]:
-    """Return (channels, height, width) in native byte order."""
+def _planes(
+    data: bytes, at: int, shape: tuple[int, int, int], bits: int, channels: int
+) -> NDArray[Any]:
+    """Return (colours, height, width) in native byte order, the first of all channels."""
     if at + 2 > len(data):
         raise _truncated()
     (compression,) = struct.unpack_from(">H", data, at)
-    size = shape[0] * shape[1] * shape[2] * bits // 8
+    size = shape[0] * shape[1] * shape[2] * bits // 8  # of what is returned, that comes first
     body = data[at + 2 :]
     if compression == 1:  # PackBits rows behind a table of their lengths
-        if len(body) < 2 * shape[0] * shape[1]:
+        start = 2 * channels * shape[1]
+        if len(body) < start:
             raise _truncated()
+        lengths = np.frombuffer(body, ">u2", channels * shape[1]).astype(np.int64)
+        if len(body) < start + lengths.sum():
+            raise _truncated()
+        end = start + int(lengths[: shape[0] * shape[1]].sum())
         try:
-            body = bytes(imagecodecs.packbits_decode(body[2 * shape[0] * shape[1] :], out=size))
+            body = bytes(imagecodecs.packbits_decode(body[start:end], out=size))
         except (RuntimeError, ValueError) as error:
             raise ImageError(f"damaged Photoshop file: {error}") from error
     elif compression != 0:
         raise ImageError("zipped Photoshop files are not supported", hint="export it as TIFF")
-    if len(body) < size:
+    if len(body) < (size if compression else size // shape[0] * channels):
         raise _truncated()
     kind = ">u1" if bits == 8 else ">u2"
     planes = np.frombuffer(body, kind, size * 8 // bits).reshape(shape)

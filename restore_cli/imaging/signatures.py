@@ -38,11 +38,8 @@ _UNSUPPORTED: tuple[tuple[bytes, str, str], ...] = (
     (b"MMOR", "a camera's raw file is not supported", _DEVELOP),
     (b"P7\n", "PAM is not supported", _CONVERT),
 )
-_BRANDS: dict[bytes, tuple[str, str]] = {
-    b"heic": ("HEIC is not supported", "convert it first, e.g. with heif-convert of libheif"),
-    b"crx ": ("a camera's raw file is not supported", _DEVELOP),
-}
-_BRANDS |= dict.fromkeys((b"heix", b"heim", b"heis", b"hevc", b"hevx"), _BRANDS[b"heic"])
+_RAW_BRAND = b"crx "
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 _VIDEO = ("a video, not an image", "extract a frame first")
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]+")
 
@@ -79,10 +76,10 @@ def _identify_brand(data: bytes) -> str:
     brands = [data[8:12], *(data[k : k + 4] for k in range(16, size, 4))]
     if b"avif" in brands or b"avis" in brands:
         return "avif"
-    for brand in brands:
-        if brand in _BRANDS:
-            what, hint = _BRANDS[brand]
-            raise ImageError(what, hint=hint)
+    if _RAW_BRAND in brands:
+        raise ImageError("a camera's raw file is not supported", hint=_DEVELOP)
+    if not _HEIC_BRANDS.isdisjoint(brands):
+        return "heic"
     raise ImageError(_VIDEO[0], hint=_VIDEO[1])
 
 

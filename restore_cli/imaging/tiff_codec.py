@@ -20,6 +20,7 @@ from restore_cli.imaging.image import Depth, Image, Metadata, Pixels
 from restore_cli.imaging.limits import check_size
 from restore_cli.imaging.metadata import sane_dpi
 from restore_cli.imaging.pixels import from_float, join_alpha, to_float
+from restore_cli.imaging.tiff_compression import check_compression, check_segments
 from restore_cli.imaging.tiff_exif import File, add_exif, read_exif
 
 # tifffile reports damage by logging; what matters to the user is raised here instead.
@@ -57,6 +58,7 @@ def decode(data: bytes) -> Image:
             page = file.pages.first
             check_size(page.imagewidth, page.imagelength)
             check_page(page, len(data))
+            check_segments(data, page)
             samples = _channels_last(page, page.asarray())
             metadata = page_metadata(data, page)
             picture = as_picture(page, samples, metadata.icc)
@@ -87,7 +89,8 @@ def check_page(page: TiffPage, size: int) -> None:
         size: of the file in bytes.
 
     Raises:
-        ImageError: raw sensor data, not a photograph, or truncated.
+        ImageError: raw sensor data, not a photograph, truncated, or compressed in a way that is
+            not supported.
     """
     if _DNG_VERSION in page.tags or page.photometric in (PHOTOMETRIC.CFA, 34892):
         raise ImageError(
@@ -99,6 +102,7 @@ def check_page(page: TiffPage, size: int) -> None:
             "a camera's raw file: its first picture is only a preview",
             hint="develop it in a raw converter and export TIFF",
         )
+    check_compression(page)
     if page.photometric not in _COLOURS:
         raise ImageError(f"TIFF with {page.photometric!s} pixels is not supported")
     if page.imagedepth > 1 or page.samplesperpixel > _COLOURS[page.photometric] + 8:

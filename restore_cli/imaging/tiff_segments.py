@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffPage
 
+from restore_cli.imaging.tiff_compression import JPEG, check_segment
+
 Samples = NDArray[Any]  # of whatever type the file stores
 
 # A strip or tile is decoded as a whole; larger ones would take the memory that windows save.
@@ -143,7 +145,8 @@ class Segments:
         if count:
             self._file.seek(page.dataoffsets[index])
             data = self._file.read(count)
-        is_jpeg = page.compression in _JPEG
+            check_segment(data, page)
+        is_jpeg = page.compression in JPEG
         tables = {"jpegtables": page.jpegtables} if is_jpeg else {}
         decoded = page.decode(data, index, **tables)[0]
         segment: Samples | None = None if decoded is None else decoded[0]
@@ -154,7 +157,3 @@ class Segments:
         self._decoded[index] = segment
         self._decoded_bytes += size
         return segment
-
-
-# Compressions whose decoder takes tables that all segments share, as in tifffile.
-_JPEG = {6, 7, 34892, 33007}

@@ -33,6 +33,7 @@ PACKAGES = {
 # Importable name → extra that brings it, what it is for.
 EXTRAS = {
     "av": ("video", "video files"),
+    "pi_heif": ("heic", "HEIC photos"),
     "onnxruntime": ("onnx", "export and for rivals in bench"),
     "tensorboard": ("tensorboard", "curves of training runs"),
 }

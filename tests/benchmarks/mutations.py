@@ -114,6 +114,35 @@ def _field(data: bytes, _other: bytes, rng: random.Random) -> bytes:
     return _words(data, rng) if re.match(rb"P[1-6fF]\s|YUV4MPEG2 ", data) else data
 
 
+def _inner(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Change the size that a picture claims inside of another file, such as a strip of a TIFF."""
+    found = [
+        Number(match.start() + offset, size, order)
+        for start, offsets, size, order in _INNER
+        for match in re.finditer(re.escape(start), data)
+        for offset in offsets
+        if match.start() + offset + size <= len(data)
+    ]
+    if not found:
+        return _field(data, other, rng)
+    wide = rng.random() < 0.5  # both sides at once: one alone often means nothing
+    for number in rng.sample(found, min(len(found), 2 if wide else 1)):
+        data = number.changed(data, rng)
+    return data
+
+
+# Where JPEG, JPEG 2000, WebP, AV1 and HEVC items say how large they are.
+_INNER: tuple[tuple[bytes, tuple[int, ...], int, str], ...] = (
+    (b"\xff\xc0", (5, 7), 2, ">"),
+    (b"\xff\xc2", (5, 7), 2, ">"),
+    (b"\xff\x4f\xff\x51", (8, 12, 24, 28), 4, ">"),
+    (b"\x9d\x01\x2a", (3, 5), 2, "<"),
+    (b"ispe", (8, 12), 4, ">"),
+    (b"\x42\x01\x01", (3, 5, 7, 9, 11, 13, 15, 17), 2, ">"),  # HEVC's sequence parameters
+    (b"\x0a\x0a\x18", (3, 4, 5, 6), 2, ">"),  # AV1's sequence header
+)
+
+
 def _parts(data: bytes, other: bytes, rng: random.Random) -> bytes:
     """Change the chunks of a PNG, whose checksums are made to fit again."""
     if not data.startswith(PNG):
@@ -278,4 +307,4 @@ _ANYWHERE = (
     _splice,
     _number,
 )
-_CHANGES = (*_ANYWHERE, *[_field] * 6, *[_parts] * 3)
+_CHANGES = (*_ANYWHERE, *[_field] * 6, *[_parts] * 3, _inner, _inner)

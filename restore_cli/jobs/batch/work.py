@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from restore_cli.errors import DeviceError, ImageError, RestoreError
+from restore_cli.errors import DeviceError, ImageError, RestoreError, UsageError
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch import videos
@@ -311,8 +311,8 @@ class FileStages:
     def _fail(self, work: Work, error: RestoreError) -> None:
         if _is_final(error):
             raise BatchStoppedError(error)
-        # What is wrong with the file stays wrong; memory, disks and permissions may change.
-        is_unlucky = type(error) is RestoreError or isinstance(error, DeviceError)
+        # What is wrong with the file stays wrong; memory, disks and what is installed may change.
+        is_unlucky = type(error) is RestoreError or isinstance(error, DeviceError | UsageError)
         is_lasting = work.is_lasting and not is_unlucky
         if is_lasting and work.source.sha256:
             self._remember(

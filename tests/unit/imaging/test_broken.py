@@ -1,10 +1,12 @@
 """Every file in samples/broken gives its own one-line error and nothing on stderr."""
 
+import struct
+
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import read_image
-from tests.unit.imaging.pictures import BROKEN_FOLDER
+from restore_cli.imaging.formats import decode_image, read_image
+from tests.unit.imaging.pictures import BROKEN_FOLDER, FORMATS_FOLDER
 
 EXPECTED = {
     "bad_filter.png": "damaged PNG: bad adaptive filter",
@@ -18,7 +20,7 @@ EXPECTED = {
     "ends_early.jpg": "damaged JPEG: premature end",
     "no_picture.jpg": "JPEG without a picture",
     "no_pixels.png": "PNG without image data",
-    "phone.heic": "HEIC is not supported",
+    "phone.heic": "HEIC without a picture",
     "text.png": "text, not an image",
     "too_few_rows.png": "damaged PNG: Not enough image data",
     "truncated.avif": "damaged AVIF",
@@ -37,6 +39,13 @@ EXPECTED = {
 def test_every_file_has_an_expectation():
     files = {path.name for path in BROKEN_FOLDER.iterdir()} - {"README.md"}
     assert files == set(EXPECTED)
+
+
+def test_an_odd_length_of_its_header_does_not_hide_the_size_of_a_bmp():
+    data = bytearray((FORMATS_FOLDER / "photo.bmp").read_bytes())
+    data[14:26] = struct.pack("<III", 268, 0x10001, 60_000)  # as 16 bits, 1 and 1
+    with pytest.raises(ImageError, match="65537×60000 pixels"):
+        decode_image(bytes(data))
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -299,7 +299,9 @@ SAMPLES = {
     "palette4.png": ("png", "uint8", 4),
     "photo.avif": ("avif", "uint8", 3),
     "photo.bmp": ("bmp", "uint8", 3),
+    "photo.heic": ("heic", "uint8", 3),
     "photo.jp2": ("jp2", "uint8", 3),
+    "photo_10bit.heic": ("heic", "uint16", 3),
     "photo_q40.jpg": ("jpeg", "uint8", 3),
     "profile_adobe_rgb.jpg": ("jpeg", "uint8", 3),
     "rgb16.png": ("png", "uint16", 3),
@@ -324,6 +326,8 @@ def test_the_same_picture_from_every_file():
         "tiled_planar_big_endian.tif",
         "photo.jp2",
         "photo.avif",
+        "photo.heic",
+        "photo_10bit.heic",
         "alpha.png",
     ):
         pixels = read_image(FORMATS_FOLDER / name).pixels

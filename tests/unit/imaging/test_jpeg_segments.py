@@ -3,7 +3,7 @@ import pytest
 from restore_cli.errors import ImageError
 from restore_cli.imaging.formats import decode_image, encode_image
 from restore_cli.imaging.image import Image
-from restore_cli.imaging.jpeg_segments import read_jpeg
+from restore_cli.imaging.jpeg_segments import claimed_size, read_jpeg
 from tests.unit.imaging.pictures import smooth
 
 DATA = encode_image(Image(smooth(64, 64)), format="jpeg")
@@ -38,3 +38,17 @@ def test_unsupported_kinds_are_named():
     two = DATA[: frame + 9] + b"\2" + DATA[frame + 10 :]
     with pytest.raises(ImageError, match="2 channels"):
         decode_image(two)
+
+
+def test_the_size_a_header_claims():
+    assert claimed_size(DATA) == (64, 64)
+    assert claimed_size(DATA[:30]) == (0, 0)
+    assert claimed_size(b"") == (0, 0)
+
+
+def test_a_second_frame_does_not_hide_the_first():
+    at = DATA.index(b"\xff\xc0")
+    frame = DATA[at : at + 2 + 17]
+    first = frame[:5] + b"\xff\xff\xff\xff" + frame[9:]
+    with pytest.raises(ImageError, match="frame header"):
+        decode_image(DATA[:at] + first + DATA[at:])

@@ -31,7 +31,7 @@ EXPECTED: dict[str, tuple[str, str, int, int, int, str] | str] = {
     "float_grey.pfm": ("pfm", "float32", 128, 128, 1, ""),
     "gif_bomb.gif": "65535×66601 pixels",
     "grey16.pgm": ("pgm", "uint16", 128, 128, 1, ""),
-    "heic_phone.heic": "HEIC is not supported",
+    "heic_phone.heic": ("heic", "uint8", 854, 1280, 3, "first of 2"),
     "icc_prophoto_1x1.png": ("png", "uint8", 1, 1, 3, ""),
     "jpg_corrupt_header.jpg": "JPEG",
     "jpg_grey.jpg": ("jpeg", "uint8", 128, 128, 1, ""),

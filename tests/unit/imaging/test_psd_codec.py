@@ -42,6 +42,14 @@ def test_grey_and_resolution():
     assert image.metadata.dpi == (300, 300)
 
 
+@pytest.mark.parametrize("compression", [0, 1])
+def test_channels_behind_the_colours_take_no_memory(compression):
+    data = bytearray(psd(PLANES, compression=compression))
+    data[12:14] = b"\xff\xff"
+    with pytest.raises(ImageError, match="truncated"):
+        decode_image(bytes(data))
+
+
 def test_errors():
     with pytest.raises(ImageError, match="not supported"):
         decode_image(psd(PLANES, mode=4))

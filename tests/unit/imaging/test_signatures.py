@@ -14,6 +14,7 @@ from restore_cli.imaging.signatures import identify
         (b"P6\n", "ppm"),
         (b"Pf\n", "pfm"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0avifheic", "avif"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
     ],
 )
@@ -27,7 +28,6 @@ def test_values(data, name):
         (b"", "empty"),
         ("schöner Text".encode(), "text, not an image"),
         (bytes(100), "not an image"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x14ftypmp42\0\0\0\0isom", "a video"),
         (b"\0\0\0\x14ftypcrx \0\0\0\0crx ", "raw"),
         (b"II*\0\x10\0\0\0CR\2\0", "raw"),

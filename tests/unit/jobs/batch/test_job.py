@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,6 +132,18 @@ def test_one_odd_file_does_not_stop_the_others(batch, photos, fake, error):
     assert (again.done, again.failed) == ((0, 4) if is_lasting else (3, 1))
     retried = batch("in", which=BatchOptions(retry_failed=True))
     assert (retried.done + retried.skipped, retried.failed) == (3, 1)
+
+
+def test_what_lacked_a_package_is_tried_again(batch, photos, monkeypatch):
+    pytest.importorskip("pi_heif")
+    heic = (Path(__file__).parents[4] / "samples/formats/photo.heic").read_bytes()
+    (photos / "phone.heic").write_bytes(heic)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    report = batch("in")
+    assert (report.done, report.failed) == (3, 1)
+    assert "restore-cli[heic]" in str(report.failures[0].error)
+    monkeypatch.delitem(sys.modules, "pi_heif")
+    assert (batch("in").done, batch("in").skipped) == (1, 4)
 
 
 def test_fail_fast(batch, photos, fake):
