@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -74,28 +75,42 @@ class MIMOUNet(RestorationModel):
             _residual_blocks(channels, count) for channels, count in levels
         )
         self.ups = nn.ModuleList([UpConvReLU(half, full), UpConvReLU(quarter, half)])
-        self.merges = nn.ModuleList([ConvReLU(half, full, 1), ConvReLU(quarter, half, 1)])
+        self.merges = nn.ModuleList([Merge(full), Merge(half)])
         self.tails = nn.ModuleList(nn.Conv2d(channels, 3, 3, padding=1) for channels in widths)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         # Nearest-neighbour halving keeps the top-left pixel of each 2×2, as the authors' code does.
-        x_half, x_quarter = _smaller(x, 1), _smaller(x, 2)
+        x_half, x_quarter = smaller(x, 1), smaller(x, 2)
 
+        terms: list[list[Tensor]] = [[] for _ in self.fusions]
         full = self.encoders[0](self.head(x))
-        half = self.attention[0](self.downs[0](full), self.shallow[0](x_half))
-        half = self.encoders[1](half)
-        quarter = self.attention[1](self.downs[1](half), self.shallow[1](x_quarter))
-        quarter = self.encoders[2](quarter)
-
-        skip_full, skip_half = (self.drop(fuse([full, half, quarter])) for fuse in self.fusions)
-        del full, half  # the largest of what is held; nothing asks for them any more
+        half = self.downs[0](full)
+        self._add_terms(terms, full, 0)
+        del full  # the largest of what is held; nothing asks for it any more
+        half = self.encoders[1](self.attention[0](half, self.shallow[0](x_half)))
+        quarter = self.downs[1](half)
+        self._add_terms(terms, half, 1)
+        del half
+        quarter = self.encoders[2](self.attention[1](quarter, self.shallow[1](x_quarter)))
+        self._add_terms(terms, quarter, 2)
 
         deep = self.decoders[2](quarter)
+        del quarter
         out_quarter = self.tails[2](deep) + x_quarter
-        deep = self.decoders[1](self.merges[1](torch.cat([self.ups[1](deep), skip_half], dim=1)))
+        skip = self.drop(self.fusions[1](terms.pop()))
+        deep = self.decoders[1](self.merges[1](self.ups[1](deep), skip))
         out_half = self.tails[1](deep) + x_half
-        deep = self.decoders[0](self.merges[0](torch.cat([self.ups[0](deep), skip_full], dim=1)))
+        skip = self.drop(self.fusions[0](terms.pop()))
+        deep = self.ups[0](deep)  # one step at a time: nothing large is held that is not needed
+        deep = self.merges[0](deep, skip)
+        del skip
+        deep = self.decoders[0](deep)
         return self.tails[0](deep) + x, out_half, out_quarter
+
+    def _add_terms(self, terms: list[list[Tensor]], features: Tensor, scale: int) -> None:
+        # The fusion at full size comes last: its term may take the memory of the features.
+        for fusion, own in reversed(list(zip(self.fusions, terms, strict=True))):
+            cast("FeatureFusion", fusion).add_term(own, features, scale)
 
     def output_layers(self) -> tuple[nn.Module, ...]:
         return tuple(self.tails)
@@ -146,32 +161,49 @@ class FeatureFusion(nn.Module):
             level: the scale whose size and channels the result has.
         """
         super().__init__()
-        self._widths = list(widths)
-        self._level = level
+        self.widths = list(widths)
+        self.level = level
         self.reduce = ConvReLU(sum(widths), widths[level], 1)
         self.conv = nn.Conv2d(widths[level], widths[level], 3, padding=1)
 
-    def forward(self, scales: Sequence[Tensor]) -> Tensor:
+    def add_term(self, terms: list[Tensor], features: Tensor, scale: int) -> None:
+        """Append what one scale adds, at its size or that of the result, whichever is smaller."""
         reduce: nn.Module = self.reduce[0]
-        weights = torch.split(reduce.get_parameter("weight"), self._widths, dim=1)
-        bias = reduce.get_parameter("bias")
-        total = F.conv2d(scales[self._level], weights[self._level], bias)
-        for i, (features, weight) in enumerate(zip(scales, weights, strict=True)):
-            if i < self._level:
-                total = total + F.conv2d(_smaller(features, self._level - i), weight)
-            elif i > self._level:
-                total = total + _larger(F.conv2d(features, weight), i - self._level)
+        weights = torch.split(reduce.get_parameter("weight"), self.widths, dim=1)
+        bias = reduce.get_parameter("bias") if scale == self.level else None
+        features = smaller(features, max(0, self.level - scale))
+        terms.append(F.conv2d(features, weights[scale], bias))
+
+    def forward(self, terms: Sequence[Tensor]) -> Tensor:
+        """Return the fused features, given the terms of all scales from fine to coarse."""
+        total = terms[self.level]
+        for scale, term in enumerate(terms):
+            if scale != self.level:
+                total = total + _larger(term, max(0, scale - self.level))
         fused: Tensor = self.conv(F.relu(total))
         return fused
 
 
-def _smaller(x: Tensor, halvings: int) -> Tensor:
+class Merge(ConvReLU):
+    """A 1×1 convolution of what comes from below and what was kept, side by side, then ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(2 * channels, channels, 1)
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
+        """Return (N, channels, H, W), given two of that shape."""
+        conv, activation = self
+        merged: Tensor = activation(conv(torch.cat([deep, skip], dim=1)))
+        return merged
+
+
+def smaller(x: Tensor, halvings: int) -> Tensor:
     """Return every second, fourth … pixel, counted from the top left."""
     return x[..., :: 2**halvings, :: 2**halvings]
 
 
 def _larger(x: Tensor, doublings: int) -> Tensor:
-    return F.interpolate(x, scale_factor=2**doublings)
+    return F.interpolate(x, scale_factor=2**doublings) if doublings else x
 
 
 def _residual_blocks(channels: int, count: int) -> nn.Sequential:

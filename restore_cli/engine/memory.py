@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import logging
 import math
@@ -17,12 +19,13 @@ T = TypeVar("T")
 
 # Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
 # CPU with two workers (torch 2.13, AVX2) through the engine: growth of the process's peak over one
-# round of tiles of 192² to 640², and a fifth more, which many rounds leave behind (MIMO-UNet of
-# width 16: 930 in one round of 512², 1130 to 1150 over a whole image; of width 32: 714 in two tiles
-# of 720×752). Not measured on GPUs.
+# round of tiles of 192² to 640², and a fifth more, which many rounds leave behind. MIMO-UNet over
+# whole images, where the C library keeps what is freed (as the commands tell it) and where not: of
+# width 16, 558 and 471 over twelve tiles of 576×592; of width 32, 526 and 447 in two tiles of
+# 720×704. Not measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: max(38 * int(config.width), min(72 * int(config.width), 1152)),
+    "mimo-unet": lambda config: max(17 * int(config.width), min(32 * int(config.width), 512)),
     "mprnet": lambda config: 82 * int(config.features),
     "mirnet": lambda config: 76 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),
@@ -36,6 +39,8 @@ SMALLEST_TILE = 128
 # What an automatic tile may need, however much is free: larger ones win little (the context of a
 # tile costs less of it) and would surprise whoever shares the machine.
 ENOUGH_BYTES = 2 * 2**30
+# Likewise, of pixels in the tile of each worker; in one that they share, twice as many.
+ENOUGH_PIXELS = 768**2
 
 # Of the memory that is free; the rest is for whoever else asks while we run.
 _USABLE_SHARE = 0.6
@@ -90,6 +95,12 @@ def first_tile(height: int, width: int, need_bytes_per_pixel: int, free_bytes: i
     if height * width <= pixels:
         return max(height, width)
     return max(SMALLEST_TILE, math.isqrt(pixels))
+
+
+def give_back_freed() -> None:
+    """Return to the system what the C library keeps of the memory that was freed; glibc only."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def available_bytes(device: torch.device) -> int:

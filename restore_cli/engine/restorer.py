@@ -29,6 +29,7 @@ from restore_cli.engine.kernels import winograd
 from restore_cli.engine.loading import for_inference, loaded, where
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
+    ENOUGH_PIXELS,
     SMALLEST_TILE,
     available_bytes,
     bytes_per_pixel,
@@ -310,6 +311,9 @@ class Restorer:
         def sides(at_once: int) -> list[int]:
             largest = first_tile(height, width, self.bytes_per_pixel, free // at_once)
             if self._tile == "auto":
+                enough = ENOUGH_PIXELS * (1 if at_once > 1 else 2)
+                if height * width > enough:
+                    largest = min(largest, math.isqrt(enough))
                 return sides_up_to(longest, smallest, largest)
             side = self._tile or longest
             return [side] if at_once == 1 or side <= largest else []

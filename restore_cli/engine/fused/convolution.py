@@ -52,6 +52,24 @@ class FusedConv(nn.Module):
         )
         return result
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it runs on the compiled kernel."""
+        return self._winograd is not None
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        """Return total + convolution(x), in the memory of ``total``; without activation."""
+        x = self._laid_out(x)
+        is_laid_out = total.is_contiguous(memory_format=torch.channels_last)
+        if not is_laid_out or total.dtype != self._dtype:
+            return total.add_(self(x))
+        if self._winograd is not None:
+            return self._winograd(x, add=total, in_place=True)
+        result: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+            total, x, self._weight, self._bias, *self._geometry, "add", 1.0, None, [], None
+        )
+        return result
+
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Return convolution(x) + other, without activation."""
         x = self._laid_out(x)
@@ -79,6 +97,15 @@ def _leaky(slope: float | None) -> tuple[str, list[float]]:
 def can_fuse(conv: nn.Conv2d) -> bool:
     """Return whether :class:`FusedConv` takes over this convolution."""
     return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+
+
+def convolution(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Conv2d:
+    """Return a convolution with these parameters, which need no gradient."""
+    out, channels, height, width = weight.shape
+    conv = nn.Conv2d(channels, out, (height, width), padding=padding, bias=False, device="meta")
+    conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+    return conv
 
 
 def _is_for_winograd(conv: nn.Conv2d) -> bool:

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from models.base import RestorationModel
 from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
-from models.mimo_unet import FeatureFusion
+from models.mimo_unet import MIMOUNet
 from models.mirnet import DualAttentionUnit
 from restore_cli.engine.fused.blocks import (
     FusedChannelAttentionBlock,
@@ -24,6 +24,7 @@ from restore_cli.engine.fused.blocks import (
     FusedResidualBlock,
 )
 from restore_cli.engine.fused.convolution import FusedConv, can_fuse
+from restore_cli.engine.fused.mimo_unet import exchange_parts
 
 
 def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> RestorationModel:
@@ -34,6 +35,8 @@ def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> Rest
         dtype: of the convolutions: float32 or bfloat16.
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
+    if isinstance(network, MIMOUNet):
+        exchange_parts(network, dtype)
     _exchange(network, dtype)
     return network
 
@@ -44,8 +47,6 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
         _fold_normalization(module)
         _fold_activation(module, dtype)
     for name, child in module.named_children():
-        if isinstance(module, FeatureFusion) and child is module.reduce:
-            continue  # it takes the weights apart itself
         if isinstance(child, SharesActivation):
             _exchange_attention(module, name, child, dtype)
         elif isinstance(child, ResidualBlock):

@@ -97,13 +97,21 @@ class Conv3x3:
         self._weights = _at_points(weight.detach())
         self._bias = None if bias is None else bias.detach().float().contiguous().clone()
 
-    def __call__(self, x: Tensor, slope: float | None = None, add: Tensor | None = None) -> Tensor:
+    def __call__(
+        self,
+        x: Tensor,
+        slope: float | None = None,
+        add: Tensor | None = None,
+        *,
+        in_place: bool = False,
+    ) -> Tensor:
         """Return ``act(conv(x) + bias) + add``.
 
         Args:
             x: (N, in, H, W), float32; copied if it is not channels-last.
             slope: factor of negative values (0 is ReLU; any value works); None: no activation.
             add: (N, out, H, W), float32, added last; None: nothing.
+            in_place: the result takes the memory of ``add``, if that is channels-last.
 
         Returns:
             (N, out, H, W), channels-last.
@@ -112,7 +120,9 @@ class Conv3x3:
             ValueError: a shape, type or device that does not fit.
             RuntimeError: the kernels are not available.
         """
-        return _convolve(x, self._weights, self.channels_out, self._bias, slope=slope, add=add)
+        return _convolve(
+            x, self._weights, self.channels_out, self._bias, slope=slope, add=add, in_place=in_place
+        )
 
 
 def convolve(
@@ -219,6 +229,7 @@ def _convolve(
     slope: float | None = None,
     gate: Tensor | None = None,
     add: Tensor | None = None,
+    in_place: bool = False,
 ) -> Tensor:
     """Return ``act(conv(x) + bias) · [gate > 0] + add`` for a weight that is :func:`_at_points`."""
     channels_in = points.shape[2]
@@ -227,7 +238,9 @@ def _convolve(
     source = _channels_last(x, (n, channels_in, height, width))
     gates = None if gate is None else _channels_last(gate, shape)
     addend = None if add is None else _channels_last(add, shape)
-    out = torch.empty(shape, memory_format=torch.channels_last)
+    out = addend if in_place else None
+    if out is None:
+        out = torch.empty(shape, memory_format=torch.channels_last)
     library = _the_library()
 
     def compute(part: int, parts: int) -> None:

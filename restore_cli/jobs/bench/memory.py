@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 import multiprocessing
@@ -15,6 +14,7 @@ from pathlib import Path
 import torch
 
 from restore_cli.engine.device import choose_device
+from restore_cli.engine.memory import give_back_freed
 from restore_cli.errors import DeviceError, RestoreError
 from restore_cli.jobs.bench.report import Memory
 from restore_cli.jobs.bench.subjects import picture
@@ -90,19 +90,13 @@ def _measure(
         run(pixels)
         peak = torch.cuda.max_memory_allocated(device)
         return Memory(peak - before, peak)
-    _give_back_what_is_free()
+    give_back_freed()  # of loading, which would hide what the call needs
     with contextlib.suppress(OSError):  # not allowed everywhere; the peak so far is then a bound
         (_PROC / "clear_refs").write_text(_FORGET_PEAK, encoding="ascii")
     before = _resident_bytes("VmRSS")
     run(pixels)
     peak = _resident_bytes("VmHWM")
     return Memory(peak - before, peak) if before and peak else None
-
-
-def _give_back_what_is_free() -> None:
-    """Return memory the C library keeps after loading, which would hide what the call needs."""
-    with contextlib.suppress(OSError, AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident_bytes(field: str) -> int:

@@ -31,7 +31,7 @@ def test_values():
 
 def test_the_plan_is_what_the_engine_does(restorer, rng):
     pixels = rng.random((200, 300, 3), dtype="float32")
-    restorer.max_memory_bytes = 40 * MIB
+    restorer.max_memory_bytes = 16 * MIB
     plan = plan_tiles(restorer, 200, 300)
     steps = []
     restorer(pixels, lambda *step: steps.append(step))
