@@ -15,15 +15,25 @@ MAX_LINES = 400
 # version and the lazy public names).
 MAY_IMPORT = {
     "errors": set(),
+    "atomic": {"errors"},
     "models": set(),
     "metrics": set(),
     "degradations": set(),
-    "imaging": {"errors"},
-    "weights": {"models", "errors"},
+    "imaging": {"atomic", "errors"},
+    "weights": {"models", "atomic", "errors"},
     "engine": {"models", "weights", "errors"},
     "data": {"imaging", "degradations", "errors"},
     # Blur is made inside the training step, on its device; validation runs the engine users run.
-    "training": {"models", "weights", "data", "degradations", "engine", "metrics", "errors"},
+    "training": {
+        "models",
+        "weights",
+        "data",
+        "degradations",
+        "engine",
+        "metrics",
+        "atomic",
+        "errors",
+    },
     "jobs": {
         "engine",
         "imaging",
@@ -32,6 +42,7 @@ MAY_IMPORT = {
         "data",
         "degradations",
         "metrics",
+        "atomic",
         "errors",
     },
     "cli": {"jobs", "training", "weights", "errors"},
@@ -40,6 +51,7 @@ MAY_IMPORT = {
 NO_TORCH = (
     "restore_cli/imaging/",
     "restore_cli/cli/",
+    "restore_cli/atomic.py",
     "restore_cli/errors.py",
     "restore_cli/weights/card.py",
     "restore_cli/weights/catalog.py",

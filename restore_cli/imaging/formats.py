@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging import heif_codec, netpbm_codec, opencv_codec, psd_codec, tiff_codec
-from restore_cli.imaging.atomic import write_atomically
 from restore_cli.imaging.image import Depth, Image, Metadata
 from restore_cli.imaging.metadata import fitting_icc, orient, upright_metadata, with_size
 from restore_cli.imaging.signatures import identify

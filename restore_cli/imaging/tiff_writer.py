@@ -15,7 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import COMPRESSION, TIFF
 
-from restore_cli.imaging.atomic import replacing
+from restore_cli.atomic import replacing
 from restore_cli.imaging.image import Depth, Image
 from restore_cli.imaging.metadata import BROKEN_EXIF
 from restore_cli.imaging.tiff_codec import NO_EXIF_IN_BIGTIFF, Layout

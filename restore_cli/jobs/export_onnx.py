@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from models import ARCHITECTURES, RestorationModel
 from restore_cli import __version__
+from restore_cli.atomic import replacing
 from restore_cli.errors import ResultError, UsageError, WeightsError
 from restore_cli.jobs.onnx_session import INSTALL, OnnxSession
 from restore_cli.jobs.report import JsonObject
 from restore_cli.weights.card import ModelCard
 from restore_cli.weights.files import load_model
-from restore_cli.weights.store import locate, replacing
+from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
     import onnx
@@ -91,7 +92,7 @@ def export_onnx(model: str, target: Path, size: tuple[int, int] | None = None) -
     _describe(graph, card, multiple)
     sizes = _CHECKED if size is None else ((1, size[1], size[0]),)
     # In the temporary file: what fails its check never gets the name that was asked for.
-    with replacing(target) as file:
+    with replacing(target, WeightsError) as file:
         file.write(graph.SerializeToString())
         file.flush()
         difference = _difference(Path(file.name), network, sizes)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from restore_cli.atomic import write_atomically
 from restore_cli.errors import DeviceError, ImageError, RestoreError
-from restore_cli.imaging.atomic import write_atomically
 from restore_cli.imaging.pipes import write_stdout
 from restore_cli.jobs.budget import Budget, program_bytes
 from restore_cli.jobs.load_restorer import load_restorer

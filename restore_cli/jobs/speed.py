@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from restore_cli import __version__
+from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import write_atomically
 from restore_cli.weights.store import cache_dir
 
 if TYPE_CHECKING:

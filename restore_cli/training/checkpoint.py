@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from restore_cli.atomic import replacing
 from restore_cli.errors import WeightsError
 
 
@@ -36,14 +36,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Args:
         path: where it belongs.
         state: tensors and plain values only; other objects could not be read back safely.
+
+    Raises:
+        WeightsError: it cannot be written; the old one is still there.
     """
     state = {**state, "rng": _random_state()}
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with replacing(path, WeightsError) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

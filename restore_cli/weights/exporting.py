@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
+from restore_cli.atomic import replacing
 from restore_cli.errors import WeightsError
 from restore_cli.weights import tf_checkpoint
 from restore_cli.weights.files import load_model
 from restore_cli.weights.keymaps.keymap import to_published
 from restore_cli.weights.published import keymap_for
 from restore_cli.weights.recognise import system_of
-from restore_cli.weights.store import replacing
 
 
 def export_published(source: Path, target: Path) -> list[Path]:
@@ -43,6 +43,6 @@ def export_published(source: Path, target: Path) -> list[Path]:
             prefix, {key: tensor.numpy() for key, tensor in published.items()}
         )
         return tf_checkpoint.files_of(prefix)
-    with replacing(target) as file:
+    with replacing(target, WeightsError) as file:
         torch.save({system.wrapper: published}, file)
     return [target]

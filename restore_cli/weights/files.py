@@ -13,10 +13,10 @@ from torch import Tensor
 
 from models import RestorationModel, create_model
 from models.registry import config_values, make_config
+from restore_cli.atomic import replacing
 from restore_cli.errors import WeightsError
 from restore_cli.weights.card import ModelCard
 from restore_cli.weights.header import CARD_KEY, Header, card_of, content_sha256, parse_header
-from restore_cli.weights.store import replacing
 
 _SHAPE_HINT = "the file belongs to another network or another version of it"
 
@@ -49,7 +49,7 @@ def save_model(
     data = safetensors.torch.save(tensors)
     header = parse_header(BytesIO(data), len(data), path)
     card = replace(card, sha256=content_sha256(data, header))
-    with replacing(path) as file:
+    with replacing(path, WeightsError) as file:
         file.write(safetensors.torch.save(tensors, {CARD_KEY: card.to_json()}))
     return card
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restore_cli.atomic import replacing
 from restore_cli.errors import WeightsError
 from restore_cli.weights.crc32c import crc32c, masked
-from restore_cli.weights.store import replacing
 
 INDEX_SUFFIX = ".index"
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")  # the end of every LevelDB table
@@ -114,7 +114,7 @@ def write_checkpoint(prefix: Path, values: Mapping[str, NDArray[np.float32]]) ->
     """
     table = {b"": _field(1, 1) + _field(3, _field(1, 1))}  # one data file; written by version 1
     offset = 0
-    with replacing(_data(prefix, 0, 1)) as file:
+    with replacing(_data(prefix, 0, 1), WeightsError) as file:
         for name in sorted(values):
             value = values[name].astype("<f4", copy=False)
             data = value.tobytes()
@@ -124,7 +124,7 @@ def write_checkpoint(prefix: Path, values: Mapping[str, NDArray[np.float32]]) ->
             table[name.encode()] = _field(1, 1) + _field(2, shape) + place
             offset += len(data)
             file.write(data)
-    with replacing(_index(prefix)) as file:
+    with replacing(_index(prefix), WeightsError) as file:
         file.write(_table_of(table))
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from restore_cli.atomic import replacing
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import replacing
 from restore_cli.imaging.video.containers import ContainerReader
 from restore_cli.imaging.video.formats import VIDEO_FORMATS
 from restore_cli.imaging.video.frames import Frame, FrameFormat, Passed, VideoHeader, layout_of

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from restore_cli.atomic import replacing
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.atomic import replacing
 from restore_cli.imaging.video.y4m import Read
 
 STREAM = "-"

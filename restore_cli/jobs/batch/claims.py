@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from restore_cli.atomic import as_image_error
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import as_image_error
 
 CLAIMS_FOLDER = ".restore-claims"
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from restore_cli.atomic import as_image_error
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import as_image_error
 from restore_cli.jobs.batch.storage import Signature
 from restore_cli.jobs.report import JsonObject
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
+from restore_cli.atomic import as_image_error, sync_folder
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import as_image_error, sync_folder
 from restore_cli.jobs.batch.storage import Content, Entry, Kind, Signature
 
 # Within this time two changes may bear one time stamp: FAT counts in steps of two seconds.

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from restore_cli.atomic import write_atomically
 from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
 from restore_cli.errors import ImageError, ResultError, UsageError
-from restore_cli.imaging.atomic import write_atomically
 from restore_cli.jobs.eval.methods import Method, MethodOptions, load_methods
 from restore_cli.jobs.eval.pictures import (
     Degrading,

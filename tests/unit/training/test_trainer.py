@@ -141,7 +141,7 @@ def test_files_of_a_run(photos, tmp_path):
     assert card.training["patches"] in (6, 12)
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "psnr_db" in row] == [3, 6, 6]
-    assert not list((tmp_path / "run").glob("*.partial"))
+    assert not list((tmp_path / "run").glob(".*"))
 
 
 def test_worse_weights_do_not_replace_the_best(photos, tmp_path, monkeypatch):

@@ -56,7 +56,7 @@ def test_tensorflow_variables(tmp_path):
 
 
 def test_errors(tmp_path, narrow_model_file):
-    with pytest.raises(WeightsError, match="cannot be written"):
+    with pytest.raises(WeightsError, match="cannot write: the folder does not exist"):
         export_published(narrow_model_file, tmp_path / "gone" / "b.pth")
     ours = _saved(tmp_path / "a.safetensors", "formresnet")
     with pytest.raises(WeightsError, match="no published checkpoints of formresnet"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from restore_cli.errors import ImageError
+from restore_cli.errors import ImageError, RestoreError
 
 _ADVICE = {
     errno.ENOSPC: ("the disk is full", "free some space or write elsewhere"),
@@ -36,15 +36,19 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, failure: type[RestoreError] = ImageError) -> Iterator[BinaryIO]:
     """Give a file to write and read, which becomes ``path`` when the block ends well.
 
     It is a temporary file beside the target, flushed to the disk and renamed. It is removed
     whatever goes wrong. A symbolic link keeps pointing to its target, which is replaced;
     permissions are the old file's, or those a new file would get.
 
+    Args:
+        path: what is replaced.
+        failure: what is raised when it cannot be.
+
     Raises:
-        ImageError: missing or unwritable folder, full disk, a folder in the way.
+        RestoreError: missing or unwritable folder, full disk, a folder in the way.
     """
     target = Path(os.path.realpath(path))
     try:
@@ -53,13 +57,20 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         with _temporary(target) as file:
             yield file
     except OSError as error:
-        raise as_image_error(error, path) from error
+        what, hint = _advice(error)
+        raise failure(what, path=path, hint=hint) from error
 
 
 def as_image_error(error: OSError, path: str | Path) -> ImageError:
     """Return what to tell the user about a failure to write ``path``."""
+    what, hint = _advice(error)
+    return ImageError(what, path=path, hint=hint)
+
+
+def _advice(error: OSError) -> tuple[str, str]:
+    """Return what could not be done, and what to do about it."""
     what, hint = _ADVICE.get(error.errno or 0, (error.strerror or str(error), ""))
-    return ImageError(f"cannot write: {what}", path=path, hint=hint)
+    return f"cannot write: {what}", hint
 
 
 @contextmanager

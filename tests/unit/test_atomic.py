@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError
-from restore_cli.imaging.atomic import write_atomically
 
 
 def test_values(tmp_path):
