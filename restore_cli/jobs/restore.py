@@ -16,9 +16,10 @@ from restore_cli.jobs.budget import Budget, program_bytes
 from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.open_video import open_video
 from restore_cli.jobs.opened import Opened, encode, open_input
-from restore_cli.jobs.plan import planned, share_memory
+from restore_cli.jobs.plan import planned, share_memory, variant_of
 from restore_cli.jobs.report import Event, FileResult, OnEvent, RestoreReport, ignore_events
 from restore_cli.jobs.restore_image import restore_image
+from restore_cli.jobs.speed import Clock, remember
 from restore_cli.jobs.stream import restore_stream
 from restore_cli.jobs.targets import (
     STREAM,
@@ -187,6 +188,7 @@ class _Job:
 
     def _restore(self, opened: Opened, restorer: Restorer, say: Event) -> FileResult:
         def on_tile(done: int, total: int) -> None:
+            clock.tile_done(total)
             self.on_event(replace(say, kind="tiles", done=done, total=total))
 
         target, reader, options = opened.target, opened.reader, self.options
@@ -194,6 +196,7 @@ class _Job:
             restorer.max_memory_bytes = None
         else:
             share_memory(opened, restorer, options.scale, self.budget)
+        clock = Clock()
         if reader is None:
             image = restore_image(opened.image, restorer, on_tile, options.scale)
             data, notes = encode(image, target, options)
@@ -206,6 +209,9 @@ class _Job:
                 reader, restorer, target.path, on_tile,
                 bit_depth=options.bit_depth, strip_metadata=options.strip_metadata,
             )  # fmt: skip
+        if clock.is_worth_keeping:
+            tiles = share_memory(opened, restorer, options.scale, self.budget).tiles
+            remember(restorer, tiles, variant_of(options.pooling, tta=options.tta), clock)
         for note in notes:
             self.on_event(replace(say, kind="note", text=note))
         return FileResult(

@@ -1,4 +1,4 @@
-"""How fast this machine runs a network: measured once, then remembered."""
+"""How fast this machine runs a network: what the last runs took, else what a trial takes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import json
 import platform
+import statistics
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from restore_cli import __version__
 from restore_cli.atomic import write_atomically
@@ -21,14 +22,45 @@ if TYPE_CHECKING:
 
 # Machines change: other programs, cooling, clocks.
 KEPT_S = 24 * 3600.0
+# Of runs: they were the real thing, and the middle one of several was not in a busy minute.
+KEPT_RUN_S = 30 * 24 * 3600.0
+KEPT_RUNS = 5
+WORTH_KEEPING_S = 2.0  # of a run: less is mostly what the first tile waits for
+_ALIKE = 4.0  # times as many pixels in a tile, or as few: the rate is about the same
 _CPUINFO = Path("/proc/cpuinfo")
+
+
+class Clock:
+    """Times how long the tiles of an image take.
+
+    Attributes:
+        worked_s: until the last tile so far.
+        tiles: how many there are.
+    """
+
+    def __init__(self) -> None:
+        """Start."""
+        self._started_s = time.perf_counter()
+        self.worked_s = 0.0
+        self.tiles = 0
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether it took long enough to say something."""
+        return self.worked_s >= WORTH_KEEPING_S
+
+    def tile_done(self, total: int) -> None:
+        """Count a tile of so many."""
+        self.worked_s = time.perf_counter() - self._started_s
+        self.tiles = total
 
 
 def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
     """Return the seconds each pixel of a tile takes while all workers are busy.
 
-    Measured in a second or two; remembered for a day in the user's cache folder, for this model,
-    program, machine and size of tiles.
+    The median of the last runs with tiles of about that size, as :func:`remember` keeps them. Where
+    there are none, one or two seconds of work are timed, which says too little for slow networks;
+    that is remembered for a day.
 
     Args:
         restorer: runs it.
@@ -37,23 +69,50 @@ def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
     """
     from restore_cli.engine.planner import measure_speed
 
-    key, now_s = _key(restorer, tiles, variant), time.time()
-    known = _read()
-    entry = known.get(key)
-    if entry is not None and 0 <= now_s - entry[1] < KEPT_S:
-        return entry[0]
+    size = tiles.height * tiles.width
+    rates = [
+        rate
+        for rate, pixels, _ in _recent(_read(runs_file()).get(_key(restorer, tiles, variant)))
+        if size / _ALIKE <= pixels <= size * _ALIKE
+    ]
+    if rates:
+        return statistics.median(rates)
+    key, now_s = _key(restorer, tiles, variant, (tiles.height, tiles.width)), time.time()
+    known = {k: v for k, v in _read(cache_file()).items() if _is_of_today(v, now_s)}
+    if key in known:
+        return float(known[key][0])
     measured = measure_speed(restorer, tiles)
-    recent = {k: v for k, v in known.items() if 0 <= now_s - v[1] < KEPT_S}
-    _write({**recent, key: (measured, now_s)})
+    _write(cache_file(), {**known, key: (measured, now_s)})
     return measured
 
 
+def remember(restorer: Restorer, tiles: TilePlan, variant: str, clock: Clock) -> None:
+    """Keep how fast a run was, for predictions to come, unless it was short or had other tiles.
+
+    Args:
+        restorer: has run.
+        tiles: as they were planned.
+        variant: as for :func:`speed`.
+        clock: has timed all tiles.
+    """
+    if not clock.is_worth_keeping or clock.tiles != tiles.count:
+        return
+    known, key = _read(runs_file()), _key(restorer, tiles, variant)
+    run = (clock.worked_s / tiles.seconds(1.0), tiles.height * tiles.width, time.time())
+    _write(runs_file(), {**known, key: [*_recent(known.get(key)), run][-KEPT_RUNS:]})
+
+
 def cache_file() -> Path:
-    """Return where speeds are remembered."""
+    """Return where trials are remembered."""
     return cache_dir().parent / "speed.json"
 
 
-def _key(restorer: Restorer, tiles: TilePlan, variant: str) -> str:
+def runs_file() -> Path:
+    """Return where runs are remembered."""
+    return cache_dir().parent / "runs.json"
+
+
+def _key(restorer: Restorer, tiles: TilePlan, variant: str, *more: object) -> str:
     import torch
 
     facts = (
@@ -66,7 +125,7 @@ def _key(restorer: Restorer, tiles: TilePlan, variant: str) -> str:
         restorer.backend,
         min(tiles.at_once, tiles.count),
         torch.get_num_threads(),
-        (tiles.height, tiles.width),
+        *more,
         processor(),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
@@ -81,16 +140,32 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _read() -> dict[str, tuple[float, float]]:
+def _recent(runs: Any) -> list[tuple[float, float, float]]:  # noqa: ANN401 - what a file held
+    """Return rate, pixels of a tile and time of the runs that are not too old."""
+    now_s = time.time()
+    with contextlib.suppress(ValueError, TypeError):
+        rows = [(float(rate), float(pixels), float(at_s)) for rate, pixels, at_s in runs or ()]
+        return [row for row in rows if 0 <= now_s - row[2] < KEPT_RUN_S]
+    return []
+
+
+def _is_of_today(entry: Any, now_s: float) -> bool:  # noqa: ANN401 - what a file held
+    with contextlib.suppress(ValueError, TypeError):
+        _, at_s = (float(value) for value in entry)
+        return 0 <= now_s - at_s < KEPT_S
+    return False
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what a file remembers; nothing if it is absent or damaged."""
     try:
-        content = json.loads(cache_file().read_text(encoding="utf-8"))
-        return {str(key): (float(rate), float(at_s)) for key, (rate, at_s) in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # absent or damaged: measured again
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _write(known: dict[str, tuple[float, float]]) -> None:
-    file = cache_file()
+def _write(file: Path, known: dict[str, Any]) -> None:
     with contextlib.suppress(OSError, ImageError):  # a cache that cannot be written is none
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, json.dumps(known).encode())
