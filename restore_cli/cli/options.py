@@ -125,7 +125,11 @@ def _keep_progress(value: ProgressKind) -> ProgressKind:
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INPUT", help="Images; - is standard input.", show_default=False),
+    typer.Argument(
+        metavar="INPUT",
+        help="Images and videos; - is standard input (image, Y4M, raw).",
+        show_default=False,
+    ),
 ]
 Output = Annotated[
     str | None,

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
+# Files that say at their beginning how long they are; of others FFmpeg may only guess it.
+_TELL_THEIR_LENGTH = ("mov", "matroska", "avi")
+# Of what a file says, that may be missing: its last packets need not say how long they last.
+_MISSING_S, _MISSING_SHARE = Fraction(1, 4), Fraction(1, 50)
+
 _DEINTERLACE = "deinterlace it first, e.g. ffmpeg -vf bwdif"
 
 
@@ -76,8 +81,14 @@ class ContainerReader:
         ]
         self._left_out = len(self._container.streams) - 1 - len(self.carried)
         self._damaged = 0
+        self._end_s = Fraction(0)  # of what was read so far
+        self._is_cut = False
         self._layout: Layout | None = None
         self.time_base = Fraction(self.video.time_base or Fraction(1, 1000))
+        tells = any(name in self._container.format.name for name in _TELL_THEIR_LENGTH)
+        unit = self._av.time_base
+        self._start_s = Fraction(self._container.start_time or 0, unit)
+        self._duration_s = Fraction((self._container.duration or 0) if tells else 0, unit)
         self.metadata = dict(self._container.metadata)
         self.chapters = self._container.chapters()
         decoded = self._decoded()
@@ -109,6 +120,11 @@ class ContainerReader:
             notes.append(f"left out: {self._left_out} {streams} of other kinds (data, covers, …)")
         if self._damaged:
             notes.append(f"damaged packets skipped: {self._damaged}")
+        if self._is_cut:
+            notes.append(
+                f"the file is cut off: it ends after {float(self._end_s):.1f} s"
+                f" of {float(self._duration_s):.1f}"
+            )
         return tuple(notes)
 
     def close(self) -> None:
@@ -126,12 +142,17 @@ class ContainerReader:
     def _decoded(self) -> Iterator[VideoFrame | Passed]:
         try:
             for packet in self._container.demux(self.video, *self.carried):
+                if packet.pts is not None:
+                    end = packet.pts + (packet.duration or 0)
+                    self._end_s = max(self._end_s, end * packet.time_base - self._start_s)
                 if packet.stream.index == self.video.index:
                     yield from self._pictures(packet)
                 elif packet.dts is not None:  # without, it is only a sign that the stream ends
                     yield Passed(packet)
         except self._av.FFmpegError as error:
             raise ImageError(f"cannot read on: {_reason(error)}", path=self._path) from error
+        allowed = max(_MISSING_S, _MISSING_SHARE * self._duration_s)
+        self._is_cut = self._duration_s - self._end_s > allowed
 
     def _pictures(self, packet: Any) -> list[VideoFrame]:  # noqa: ANN401 - PyAV's own union
         try:

@@ -40,11 +40,13 @@ def write_clip(
     is_variable=True,
     aspect=None,
     time_base=None,
+    faststart=False,
 ):
     """Write a clip of ``count`` frames."""
     width, height = size
     starts, steps = times(count, is_variable and time_base is None)
-    with av.open(path, "w") as out:
+    flags = {"movflags": "faststart"} if faststart else {}
+    with av.open(path, "w", options=flags) as out:
         video = out.add_stream(codec, rate=25, options={"crf": "10"})
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         video.codec_context.time_base = Fraction(*time_base) if time_base else TIME_BASE

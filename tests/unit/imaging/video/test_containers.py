@@ -206,10 +206,31 @@ def test_a_file_that_was_cut_off(tmp_path):
     frames = list(source)  # as players do, to where it ends
     source.close()
     assert 3 < len(frames) < 30
+    assert "the file is cut off: it ends after 0." in source.notes[-1]
     path = write_clip(tmp_path / "b.mp4", count=5)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ImageError, match="cannot read the video"):
         ContainerReader(str(path))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("sound", [None, "aac"])
+def test_whole_files_are_not_called_cut_off(tmp_path, name, sound):
+    source = ContainerReader(str(write_clip(tmp_path / name, count=30, sound=sound)))
+    assert source.notes == ()
+    assert len([item for item in source if not isinstance(item, Passed)]) == 30
+    source.close()
+    assert source.notes == ()
+
+
+def test_a_cut_mp4_says_so(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", count=30, size=(320, 240), sound=None, faststart=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    source = ContainerReader(str(path))
+    assert source.notes == ()  # nobody knows yet
+    assert 3 < len(list(source)) < 30
+    source.close()
+    assert "the file is cut off: it ends after" in source.notes[-1]
 
 
 def test_nothing_is_left_of_what_fails(tmp_path):
