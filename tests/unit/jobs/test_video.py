@@ -208,6 +208,39 @@ def test_errors(restore, rng, tmp_path, fake, inputs, output, options, message):
     assert sorted(tmp_path.iterdir()) == before
 
 
+# What containers begin with; raw frames may begin with anything.
+BEGINNINGS = {
+    "mp4": bytes.fromhex("00000018") + b"ftypmp42",
+    "mkv": bytes.fromhex("1a45dfa3"),
+    "avi": b"RIFF" + bytes(4) + b"AVI ",
+}
+
+
+@pytest.mark.parametrize("source", ["-", "a.mp4"])
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_a_size_makes_raw_frames_of_what_begins_like_a_container(
+    restore, kind, source, monkeypatch, fake, tmp_path
+):
+    data = (BEGINNINGS[kind] + bytes(range(256)) * 20)[: WIDTH * HEIGHT * 3]
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+    monkeypatch.setattr(fake, "change", staticmethod(np.copy))
+    with path.open("rb") as piped:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(piped))
+        report = restore(source, output="b.raw", size=(WIDTH, HEIGHT), pix_fmt="rgb24")
+    assert (report.exit_code, report.files[0].frames) == (0, 1)
+    assert (tmp_path / "b.raw").read_bytes() == data
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_without_a_size_containers_are_not_read_from_a_pipe(restore, kind, monkeypatch, fake):
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(BEGINNINGS[kind] + bytes(4000))))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    error = str(restore("-", output="b.raw").failures[0])
+    assert "video files are not read from a pipe" in error
+    assert fake.seen == []
+
+
 def test_images_beside_videos(restore, rng, tmp_path):
     from restore_cli.imaging.formats import write_image
     from restore_cli.imaging.image import Image
