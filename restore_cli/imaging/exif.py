@@ -21,7 +21,10 @@ PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 
 SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
+LONG8, SLONG8, IFD8 = 16, 17, 18
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_TYPE_BYTES |= {LONG8: 8, SLONG8: 8, IFD8: 8}
+_INTEGERS = {SHORT: "H", LONG: "I", 13: "I", LONG8: "Q", IFD8: "Q"}
 _SWAP_BYTES = {5: 4, 10: 4}  # a rational is two numbers
 _MAX_ENTRIES = 2000
 
@@ -49,17 +52,46 @@ class Directory:
     next: int
 
 
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """How wide the numbers of a structure's directories are; the codes are those of ``struct``."""
+
+    count: str  # of entries
+    number: str  # an offset, or how many values an entry has
+    first_at: int  # where the offset of the first directory lies
+
+    @property
+    def count_bytes(self) -> int:
+        return struct.calcsize("<" + self.count)
+
+    @property
+    def number_bytes(self) -> int:
+        return struct.calcsize("<" + self.number)
+
+    @property
+    def entry_bytes(self) -> int:
+        return 4 + 2 * self.number_bytes
+
+
+CLASSIC, BIG = Widths("H", "I", 4), Widths("Q", "Q", 8)
+
+
 def byte_order(block: Block) -> ByteOrder:
     """Return "<" or ">".
 
     Raises:
         ExifError: not a TIFF structure.
     """
-    if block[:4] == b"II*\0":
+    if block[:4] in (b"II*\0", b"II+\0"):
         return "<"
-    if block[:4] == b"MM\0*":
+    if block[:4] in (b"MM\0*", b"MM\0+"):
         return ">"
     raise ExifError("no TIFF header")
+
+
+def widths(block: Block) -> Widths:
+    """Return how wide numbers are: those of BigTIFF, or of all others."""
+    return BIG if b"+" in block[2:4] else CLASSIC
 
 
 def read_directory(block: Block, at: int) -> Directory:
@@ -68,30 +100,31 @@ def read_directory(block: Block, at: int) -> Directory:
     Raises:
         ExifError: the directory itself does not lie in the block.
     """
-    order = byte_order(block)
-    if at < 8 or at + 2 > len(block):
+    order, wide = byte_order(block), widths(block)
+    first_at = at + wide.count_bytes
+    if at < 8 or first_at > len(block):
         raise ExifError(f"no directory at {at}")
-    (count,) = struct.unpack_from(order + "H", block, at)
-    next_at = at + 2 + 12 * count
+    (count,) = struct.unpack_from(order + wide.count, block, at)
+    next_at = first_at + wide.entry_bytes * count
     if count > _MAX_ENTRIES or next_at > len(block):
         raise ExifError(f"a directory of {count} entries does not fit")
     entries: dict[int, Entry] = {}
     for k in range(count):
-        entry = _read_entry(block, order, at + 2 + 12 * k)
+        entry = _read_entry(block, order, wide, first_at + wide.entry_bytes * k)
         if entry is not None:
             entries[entry.tag] = entry
     following = 0  # some writers leave the pointer out
-    if next_at + 4 <= len(block):
-        (following,) = struct.unpack_from(order + "I", block, next_at)
+    if next_at + wide.number_bytes <= len(block):
+        (following,) = struct.unpack_from(order + wide.number, block, next_at)
     return Directory(entries, at, next_at, following)
 
 
-def _read_entry(block: Block, order: ByteOrder, at: int) -> Entry | None:
-    tag, kind, count = struct.unpack_from(order + "HHI", block, at)
+def _read_entry(block: Block, order: ByteOrder, wide: Widths, at: int) -> Entry | None:
+    tag, kind, count = struct.unpack_from(order + "HH" + wide.number, block, at)
     size = _TYPE_BYTES.get(kind, 0) * count
-    start = at + 8
-    if size > 4:
-        (start,) = struct.unpack_from(order + "I", block, at + 8)
+    start = at + 4 + wide.number_bytes
+    if size > wide.number_bytes:
+        (start,) = struct.unpack_from(order + wide.number, block, start)
     if size == 0 or start + size > len(block):
         return None
     return Entry(tag, kind, count, block[start : start + size], start)
@@ -103,10 +136,10 @@ def first_directory(block: Block) -> Directory:
     Raises:
         ExifError: there is none.
     """
-    order = byte_order(block)
-    if len(block) < 8:
+    order, wide = byte_order(block), widths(block)
+    if len(block) < wide.first_at + wide.number_bytes:
         raise ExifError("too short")
-    return read_directory(block, struct.unpack_from(order + "I", block, 4)[0])
+    return read_directory(block, struct.unpack_from(order + wide.number, block, wide.first_at)[0])
 
 
 def sub_directory(block: Block, parent: Directory, tag: int) -> Directory | None:
@@ -134,12 +167,11 @@ def directories(block: Block) -> Iterator[Directory]:
 
 
 def integer(block: Block, directory: Directory, tag: int) -> int | None:
-    """Return a SHORT or LONG value, or None where the tag is absent or something else."""
+    """Return an unsigned value or an offset, or None where the tag is absent or something else."""
     entry = directory.entries.get(tag)
-    if entry is None or entry.type not in (SHORT, LONG, 13):
+    if entry is None or entry.type not in _INTEGERS:
         return None
-    code = "H" if entry.type == SHORT else "I"
-    return int(struct.unpack_from(byte_order(block) + code, entry.value)[0])
+    return int(struct.unpack_from(byte_order(block) + _INTEGERS[entry.type], entry.value)[0])
 
 
 def rational(block: Block, directory: Directory, tag: int) -> float | None:
@@ -170,24 +202,27 @@ def little_endian(entry: Entry, order: ByteOrder) -> bytes:
     return b"".join(parts)
 
 
-def pack_directory(tags: list[tuple[int, int, int, bytes]], at: int) -> bytes:
+def pack_directory(
+    tags: list[tuple[int, int, int, bytes]], at: int, wide: Widths = CLASSIC
+) -> bytes:
     """Serialise a little-endian directory that will lie at offset ``at``.
 
     Args:
         tags: (tag, type, count, little-endian value).
         at: even offset of the directory in its file; long values follow it directly.
+        wide: how wide its numbers are.
     """
-    head = struct.pack("<H", len(tags))
+    head = struct.pack("<" + wide.count, len(tags))
     tail = b""
-    values_at = at + 2 + 12 * len(tags) + 4
+    values_at = at + wide.count_bytes + wide.entry_bytes * len(tags) + wide.number_bytes
     for tag, kind, count, value in sorted(tags):
-        head += struct.pack("<HHI", tag, kind, count)
-        if len(value) <= 4:
-            head += value.ljust(4, b"\0")
+        head += struct.pack("<HH" + wide.number, tag, kind, count)
+        if len(value) <= wide.number_bytes:
+            head += value.ljust(wide.number_bytes, b"\0")
             continue
-        head += struct.pack("<I", values_at + len(tail))
+        head += struct.pack("<" + wide.number, values_at + len(tail))
         tail += value + b"\0" * (len(value) % 2)
-    return head + b"\0\0\0\0" + tail
+    return head + bytes(wide.number_bytes) + tail
 
 
 def pack_block(

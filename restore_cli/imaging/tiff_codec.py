@@ -43,7 +43,6 @@ _ICC_TAG, _XMP_TAG = 34675, 700
 
 _STRIP_BYTES = 1 << 20
 _BIG_BYTES = 3_500_000_000  # from here on BigTIFF; a classic one ends at 4 GiB
-NO_EXIF_IN_BIGTIFF = "EXIF dropped: not written into a BigTIFF"
 
 
 def decode(data: bytes) -> Image:
@@ -281,8 +280,6 @@ def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tupl
     data = buffer.getvalue()
     if image.metadata.exif is None:
         return data, ()
-    if layout.is_big:
-        return data, (NO_EXIF_IN_BIGTIFF,)
     return add_exif(data, image.metadata.exif)
 
 

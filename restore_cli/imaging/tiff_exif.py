@@ -8,7 +8,17 @@ import struct
 from tifffile import TiffPage
 
 from restore_cli.imaging import exif as exif_block
-from restore_cli.imaging.exif import EXIF_IFD, GPS_IFD, INTEROP_IFD, LONG, Directory, ExifError
+from restore_cli.imaging.exif import (
+    EXIF_IFD,
+    GPS_IFD,
+    IFD8,
+    INTEROP_IFD,
+    LONG,
+    LONG8,
+    SLONG8,
+    Directory,
+    ExifError,
+)
 from restore_cli.imaging.metadata import BROKEN_EXIF
 
 Tags = list[tuple[int, int, int, bytes]]
@@ -32,23 +42,14 @@ _POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 
 
 def read_exif(data: File, page: TiffPage) -> bytes | None:
-    """Return an EXIF block made of the page's descriptive, EXIF and GPS tags.
-
-    BigTIFF has wider directories that our reader does not know; of those only the
-    orientation is kept.
-    """
-    if page.parent.is_bigtiff:
-        value = page.tags.valueof(exif_block.ORIENTATION, 1)
-        descriptive = [(exif_block.ORIENTATION, 3, 1, struct.pack("<H", value))]
-        exif, gps = [], []
-    else:
-        try:
-            main = exif_block.read_directory(data, page.offset)
-        except ExifError:
-            return None
-        subs = [exif_block.sub_directory(data, main, tag) for tag in (EXIF_IFD, GPS_IFD)]
-        exif, gps = ([] if sub is None else _tags(data, sub) for sub in subs)
-        descriptive = _tags(data, main, _DESCRIPTIVE)
+    """Return an EXIF block made of the page's descriptive, EXIF and GPS tags."""
+    try:
+        main = exif_block.read_directory(data, page.offset)
+    except ExifError:
+        return None
+    subs = [exif_block.sub_directory(data, main, tag) for tag in (EXIF_IFD, GPS_IFD)]
+    exif, gps = ([] if sub is None else _narrow(_tags(data, sub)) for sub in subs)
+    descriptive = _narrow(_tags(data, main, _DESCRIPTIVE))
     if not exif and not gps and all(tag in _UPRIGHT for tag in descriptive):
         return None
     return exif_block.pack_block(descriptive, exif, gps)
@@ -66,17 +67,29 @@ def _tags(data: File, directory: Directory, wanted: tuple[int, ...] | None = Non
     ]
 
 
+def _narrow(tags: Tags) -> Tags:
+    """Return the tags that a block, which has numbers of 32 bits, can hold."""
+    return [tag for tag in tags if tag[1] not in (LONG8, SLONG8, IFD8)]
+
+
 def add_exif(data: bytes, exif: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return a little-endian classic TIFF with the tags of an EXIF block, and notes."""
+    """Return a little-endian TIFF with the tags of an EXIF block, and notes."""
     tail, at = exif_tail(data, exif)
     if not tail:
         return data, (BROKEN_EXIF,)
-    head = data[:4] + struct.pack("<I", at) + data[8:]
+    place, pointer = pointer_to(data, at)
+    head = data[:place] + pointer + data[place + len(pointer) :]
     return head.ljust(at, b"\0") + tail, ()
 
 
+def pointer_to(data: File, at: int) -> tuple[int, bytes]:
+    """Return where the header of a little-endian TIFF points to its first directory, and what."""
+    wide = exif_block.widths(data)
+    return wide.first_at, struct.pack("<" + wide.number, at)
+
+
 def exif_tail(data: File, exif: bytes) -> tuple[bytes, int]:
-    """Return what to append to a little-endian classic TIFF to give it the tags of an EXIF block.
+    """Return what to append to a little-endian TIFF to give it the tags of an EXIF block.
 
     The first directory is written again, with the descriptive tags and pointers to the EXIF and
     GPS directories behind it.
@@ -99,11 +112,13 @@ def exif_tail(data: File, exif: bytes) -> tuple[bytes, int]:
         tag for tag in _tags(exif, source, _DESCRIPTIVE) if tag[0] not in present
     ]
     at = len(data) + len(data) % 2
-    pointers: Tags = [(tag, LONG, 1, b"\0\0\0\0") for tag, tags in contents if tags]
-    end = at + len(exif_block.pack_directory(main + pointers, at))
+    wide = exif_block.widths(data)
+    kind = IFD8 if wide == exif_block.BIG else LONG
+    pointers: Tags = [(tag, kind, 1, bytes(wide.number_bytes)) for tag, tags in contents if tags]
+    end = at + len(exif_block.pack_directory(main + pointers, at, wide))
     rest, placed = b"", []
     for tag, tags in contents:
         if tags:
-            placed.append((tag, LONG, 1, struct.pack("<I", end + len(rest))))
-            rest += exif_block.pack_directory(tags, end + len(rest))
-    return exif_block.pack_directory(main + placed, at) + rest, at
+            placed.append((tag, kind, 1, struct.pack("<" + wide.number, end + len(rest))))
+            rest += exif_block.pack_directory(tags, end + len(rest), wide)
+    return exif_block.pack_directory(main + placed, at, wide) + rest, at

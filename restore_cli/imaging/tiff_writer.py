@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,8 +17,8 @@ from tifffile import COMPRESSION, TIFF
 from restore_cli.atomic import replacing
 from restore_cli.imaging.image import Depth, Image
 from restore_cli.imaging.metadata import BROKEN_EXIF
-from restore_cli.imaging.tiff_codec import NO_EXIF_IN_BIGTIFF, Layout
-from restore_cli.imaging.tiff_exif import exif_tail
+from restore_cli.imaging.tiff_codec import Layout
+from restore_cli.imaging.tiff_exif import exif_tail, pointer_to
 
 Rows = NDArray[Any]  # (h, W) or (h, W, S) in the type that is stored
 
@@ -51,7 +50,7 @@ def write_rows(
                 dtype=depth,
                 **layout.page_options(header),
             )
-        return _add_exif(file, header.metadata.exif, is_big=layout.is_big)
+        return _add_exif(file, header.metadata.exif)
 
 
 def _strips(bands: Iterable[Rows], layout: Layout) -> Iterator[Rows]:
@@ -101,18 +100,17 @@ def _encoded(strips: Iterable[Rows], layout: Layout, pool: ThreadPoolExecutor) -
 _STRIPS_AT_ONCE = 16
 
 
-def _add_exif(file: BinaryIO, exif: bytes | None, *, is_big: bool) -> tuple[str, ...]:
+def _add_exif(file: BinaryIO, exif: bytes | None) -> tuple[str, ...]:
     if exif is None:
         return ()
-    if is_big:
-        return (NO_EXIF_IN_BIGTIFF,)
     file.flush()
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         tail, at = exif_tail(data, exif)
+        place, pointer = pointer_to(data, at)
     if not tail:
         return (BROKEN_EXIF,)
     file.seek(at)  # a gap of one byte reads as 0
     file.write(tail)
-    file.seek(4)
-    file.write(struct.pack("<I", at))
+    file.seek(place)
+    file.write(pointer)
     return ()

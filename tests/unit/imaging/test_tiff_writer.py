@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+import tifffile
 
 from restore_cli.errors import ImageError
 from restore_cli.imaging import tiff_codec
-from restore_cli.imaging.formats import FORMATS, encode_with_notes, fitted, read_image
+from restore_cli.imaging.formats import FORMATS, decode_image, encode_with_notes, fitted, read_image
 from restore_cli.imaging.image import Image, Metadata
 from restore_cli.imaging.tiff_codec import to_samples
 from restore_cli.imaging.tiff_writer import write_rows
@@ -49,15 +52,29 @@ def test_the_bytes_are_those_of_the_whole(
     assert path.read_bytes() == whole
 
 
-def test_bigtiff_has_no_exif(rng, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiff_codec, "_BIG_BYTES", 1000)
+def test_bigtiff_has_the_same_exif(rng, tmp_path, monkeypatch):
     image = picture(rng)
+    classic, _ = encode_with_notes(image, format="tiff", bit_depth=16)
+    monkeypatch.setattr(tiff_codec, "_BIG_BYTES", 1000)
     path = tmp_path / "a.tif"
-    notes = write_rows(path, image, "uint16", bands(image, "uint16", [90]))
+    header, _, _ = fitted(image, FORMATS["tiff"], 16, strip_metadata=False)
+    notes = write_rows(path, header, "uint16", bands(image, "uint16", [90]))
     whole, whole_notes = encode_with_notes(image, format="tiff", bit_depth=16)
-    assert notes == whole_notes == ("EXIF dropped: not written into a BigTIFF",)
+    assert notes == whole_notes == ()
     assert path.read_bytes() == whole
-    assert whole[:4] == b"II+\0"
+    assert (classic[:4], whole[:4]) == (b"II*\0", b"II+\0")
+    before, after = decode_image(classic), decode_image(whole)
+    assert before.metadata.exif is not None
+    assert after.metadata == before.metadata
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    # As others read it.
+    tags = [
+        {tag.name: tag.value for tag in tifffile.TiffFile(io.BytesIO(data)).pages[0].tags}
+        for data in (classic, whole)
+    ]
+    assert len(tags[0]["ExifTag"]) > 1
+    for name in set(tags[0]) - {"StripOffsets", "StripByteCounts"}:
+        assert str(tags[1][name]) == str(tags[0][name])
 
 
 def test_damaged_exif_is_dropped(rng, tmp_path):
