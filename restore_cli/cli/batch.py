@@ -37,7 +37,8 @@ Examples:
   find . -name '*.jpg' -print0 | restore batch - -0 -o sharp/
   restore batch inbox/ -o sharp/ --watch       until Ctrl-C
   restore batch photos/ --shard $K/16          one of 16 jobs on a cluster
-  restore batch s3://in/2024 -o s3://out/2024 --engine ray     all of a cluster
+  restore batch s3://photos/in -o s3://photos/out              from bucket to bucket
+  restore batch photos/ -o sharp/ --engine ray                 on a Ray cluster
 
 {options.SETTINGS_HELP}
 """
