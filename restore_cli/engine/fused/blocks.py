@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
-from restore_cli.engine.fused.convolution import FusedConv
+from restore_cli.engine.fused.convolution import FusedConv, convolution
 
 
 class FusedResidualBlock(nn.Module):
@@ -38,19 +38,22 @@ class FusedChannelAttentionBlock(nn.Module):
 
 
 class FusedDualAttentionUnit(nn.Module):
-    """A :class:`DualAttentionUnit` whose last convolution adds the input."""
+    """A :class:`DualAttentionUnit` whose last convolution adds up, with nothing side by side."""
 
     def __init__(self, unit: DualAttentionUnit, slope: float, dtype: torch.dtype) -> None:
         super().__init__()
         self.conv1, self.conv2 = _convolutions(unit, slope, dtype)
         self.spatial = unit.spatial
         self.channel = unit.channel
-        self.merge = FusedConv(unit.merge, None, dtype)
+        self.of_spatial, self.of_channel = (
+            FusedConv(convolution(weight, None), None, dtype)
+            for weight in unit.merge.weight.chunk(2, dim=1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.conv2(self.conv1(x))
-        both = torch.cat([self.spatial(features), self.channel(features)], dim=1)
-        return self.merge.plus(both, x)
+        total = self.of_spatial.plus(self.spatial(features), x)
+        return self.of_channel.add_to(total, features.mul_(self.channel.gate(features)))
 
 
 def _convolutions(
