@@ -145,13 +145,18 @@ class _EngineRunner:
 
 
 class OnnxRunner:
-    """A network in ONNX Runtime over the whole picture, padded to sides that it takes."""
+    """A network in ONNX Runtime over the whole picture, padded to sides that it takes.
+
+    Attributes:
+        multiple_of: what sides are padded to.
+    """
 
     precision = ""  # the file's own
 
     def __init__(self, session: OnnxSession, sigma_8bit: float) -> None:
         self._session = session
         self._sigma_8bit = sigma_8bit
+        self.multiple_of = session.multiple_of or _RIVALS_MULTIPLE
 
     @property
     def backend(self) -> str:
@@ -159,6 +164,6 @@ class OnnxRunner:
 
     def __call__(self, pixels: Pixels) -> Pixels:
         image = to_tensor(pixels).contiguous()
-        padded = pad_to_multiple(image, self._session.multiple_of or _RIVALS_MULTIPLE)
+        padded = pad_to_multiple(image, self.multiple_of)
         restored = torch.from_numpy(self._session.run(padded.numpy(), self._sigma_8bit))
         return to_pixels(crop_like(restored, image), pixels.shape[2])

@@ -11,7 +11,8 @@ from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, ResultError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image
 from restore_cli.jobs.eval import methods as module
-from restore_cli.jobs.eval.methods import MethodOptions
+from restore_cli.jobs.eval.methods import MethodOptions, load_methods
+from restore_cli.jobs.eval.pictures import Degrading, find_pictures
 from restore_cli.jobs.eval.run import EvalOptions, evaluate
 from tests.unit.jobs.test_onnx_session import network
 
@@ -58,6 +59,35 @@ def test_networks_are_told_the_noise(tmp_path, save):
     assert clean.shape == (13, 20, 1)  # padded to what networks take, grey in and out
     with pytest.raises(UsageError, match=r"needs to be told the noise \(with --sigma"):
         measured(tmp_path / "set", how={"clean": True}, onnx=[told])
+
+
+def test_networks_are_padded_no_more_than_they_need(tmp_path, save):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    save(tmp_path / "set" / "a.png", (40, 40, 3))
+    save(tmp_path / "set" / "b.png", (41, 43, 3))
+    make = onnx.helper.make_node
+    shape = ("n", 3, "h", "w")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in "xz"
+    ]
+    halves = [
+        make("SpaceToDepth", ["x"], ["y"], blocksize=2),
+        make("DepthToSpace", ["y"], ["z"], blocksize=2),
+    ]
+    graph = onnx.helper.make_graph(halves, "even sides only", ends[:1], ends[1:])
+    opset = onnx.helper.make_opsetid("", 18)
+    file = tmp_path / "even.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10), file)
+    pictures = find_pictures(tmp_path / "set", Degrading(as_they_are=True))
+    blind = network(tmp_path / "blind.onnx")
+    methods = load_methods(MethodOptions(onnx=[file, blind], device="cpu"), [pictures])
+    for method, multiple_of in zip(methods, (2, 1), strict=True):
+        even, odd = pictures.samples()
+        method.prepare(odd)
+        assert method._run.multiple_of == multiple_of
+        for sample in (even, odd):
+            np.testing.assert_array_equal(method(sample), sample.clean)
 
 
 def test_without_onnx_runtime(pairs, monkeypatch):
