@@ -94,16 +94,17 @@ class MIMOUNet(RestorationModel):
         quarter = self.encoders[2](self.attention[1](quarter, self.shallow[1](x_quarter)))
         self._add_terms(terms, quarter, 2)
 
+        skip_full = self.drop(self.fusions[0](terms.pop(0)))
+        skip_half = self.drop(self.fusions[1](terms.pop()))
         deep = self.decoders[2](quarter)
         del quarter
         out_quarter = self.tails[2](deep) + x_quarter
-        skip = self.drop(self.fusions[1](terms.pop()))
-        deep = self.decoders[1](self.merges[1](self.ups[1](deep), skip))
+        deep = self.decoders[1](self.merges[1](self.ups[1](deep), skip_half))
+        del skip_half
         out_half = self.tails[1](deep) + x_half
-        skip = self.drop(self.fusions[0](terms.pop()))
         deep = self.ups[0](deep)  # one step at a time: nothing large is held that is not needed
-        deep = self.merges[0](deep, skip)
-        del skip
+        deep = self.merges[0](deep, skip_full)
+        del skip_full
         deep = self.decoders[0](deep)
         return self.tails[0](deep) + x, out_half, out_quarter
 
