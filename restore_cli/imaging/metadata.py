@@ -30,9 +30,9 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
         pixels = pixels.transpose(1, 0, 2)
     flip_rows = orientation in (3, 4, 7, 8)
     flip_columns = orientation in (2, 3, 6, 7)
-    return np.ascontiguousarray(
-        pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1],
-    )
+    turned = pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+    # Along a side of one pixel, ascontiguousarray keeps a negative stride, which torch refuses.
+    return turned.copy() if flip_rows or flip_columns else np.ascontiguousarray(turned)
 
 
 def exif_orientation(exif: bytes | None) -> int:

@@ -162,7 +162,7 @@ def _turned(image: Image, turns: int, mirror: int | None) -> Image:
         pixels = np.rot90(pixels, turns)
         if mirror is not None:
             pixels = np.flip(pixels, mirror)
-        return np.ascontiguousarray(pixels)
+        return pixels.copy()  # as in ``metadata.orient``
 
     alpha = None if image.alpha is None else turned(image.alpha)
     return replace(image, pixels=turned(image.pixels), alpha=alpha)

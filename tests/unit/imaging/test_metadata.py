@@ -31,6 +31,12 @@ CORNERS = {
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("shape", [(1, 5, 3), (5, 1, 3), (1, 1, 1)])
+def test_no_negative_strides_along_a_side_of_one_pixel(orientation, shape):
+    assert min(orient(np.zeros(shape, np.float32), orientation).strides) > 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
 def test_orient(orientation):
     stored = smooth(4, 6)
     upright = orient(stored, orientation)
