@@ -21,4 +21,4 @@ def test_export(restore, narrow_model_file, folder):
     assert [path.name for path in folder.iterdir()] == ["m.onnx"]
     failed = restore(*command, "-o", "gone/m.onnx", "-q")
     assert failed.returncode == 4
-    assert b"gone/m.onnx: cannot write: the folder does not exist" in failed.stderr
+    assert b"gone/m.onnx: cannot be written: it is in a folder that does not exist" in failed.stderr
