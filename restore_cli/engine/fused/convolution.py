@@ -31,7 +31,8 @@ class FusedConv(nn.Module):
         self._slope = slope
         self._dtype = dtype
         self._winograd: winograd.Conv3x3 | None = None
-        if dtype == torch.float32 and _is_for_winograd(conv):
+        can_compile = winograd.is_available() and winograd.Conv3x3.takes(conv)
+        if dtype == torch.float32 and can_compile:
             self._winograd = winograd.Conv3x3(weight, bias)
             return
         self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
@@ -106,11 +107,3 @@ def convolution(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Con
     conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
     conv.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
     return conv
-
-
-def _is_for_winograd(conv: nn.Conv2d) -> bool:
-    if not winograd.is_available():
-        return False
-    geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
-    is_plain = geometry == ((1, 1), (1, 1), (1, 1), 1)
-    return is_plain and winograd.Conv3x3.takes(conv.weight.detach())

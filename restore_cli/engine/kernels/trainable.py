@@ -27,7 +27,7 @@ def use_compiled_kernels(network: nn.Module) -> int:
     count = 0
     for module in list(network.modules()):
         for name, child in module.named_children():
-            if type(child) is nn.Conv2d and _fits(child):
+            if type(child) is nn.Conv2d and winograd.Conv3x3.takes(child):
                 setattr(module, name, CompiledConv2d(child))
                 count += 1
     for module in network.modules():
@@ -115,14 +115,3 @@ class _Conv3x3(torch.autograd.Function):
 
 def _is_for_kernels(x: Tensor) -> bool:
     return x.dtype == torch.float32 and x.device.type == "cpu"  # not autocast, and not moved since
-
-
-def _fits(conv: nn.Conv2d) -> bool:
-    return (
-        winograd.Conv3x3.takes(conv.weight)
-        and conv.stride == (1, 1)
-        and conv.padding == (1, 1)
-        and conv.dilation == (1, 1)
-        and conv.groups == 1
-        and conv.padding_mode == "zeros"
-    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from restore_cli.engine.kernels.threads import in_parts
 
@@ -59,35 +59,27 @@ class Conv3x3:
     """
 
     @staticmethod
-    def takes(weight: Tensor) -> bool:
-        """Whether a convolution with this weight can be computed here.
+    def takes(conv: nn.Conv2d) -> bool:
+        """Whether a convolution can be computed here, by its kind and the shape of its weight.
 
         Where it can, it was faster than oneDNN's direct sum at all sizes measured
         (tests/benchmarks/kernels.py): 1.2 times with 8 channels, 2 with 16, 3 with 64 and more.
-
-        Args:
-            weight: any convolution's weight. Stride, padding, dilation and groups are for the
-                caller to check.
         """
-        return (
-            weight.ndim == 4
-            and tuple(weight.shape[2:]) == (3, 3)
-            and weight.dtype == torch.float32
-            and weight.device.type == "cpu"
-            and all(0 < c <= _MOST_CHANNELS and c % _VECTOR == 0 for c in weight.shape[:2])
-        )
+        is_plain = (conv.stride, conv.padding, conv.dilation) == ((1, 1), (1, 1), (1, 1))
+        is_plain = is_plain and conv.groups == 1 and conv.padding_mode == "zeros"
+        return is_plain and _takes_weight(conv.weight)
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """Transform the weights; later changes to them are not seen.
 
         Args:
-            weight: (out, in, 3, 3), one that `takes` accepts.
+            weight: (out, in, 3, 3), of a convolution that `takes` accepts.
             bias: (out,), or None for zeros.
 
         Raises:
             ValueError: a weight or bias that cannot be computed with.
         """
-        if not self.takes(weight):
+        if not _takes_weight(weight):
             raise ValueError(
                 f"no kernel for a {weight.dtype} weight of shape {tuple(weight.shape)}"
             )
@@ -136,7 +128,7 @@ def convolve(
 
     Args:
         x: (N, in, H, W), float32; copied if it is not channels-last.
-        weight: (out, in, 3, 3), one that `Conv3x3.takes` accepts.
+        weight: (out, in, 3, 3), of a convolution that `Conv3x3.takes` accepts.
         bias: (out,), or None for zeros.
         slope: factor of negative values; None: no activation.
         add: (N, out, H, W), float32, added last; None: nothing.
@@ -218,6 +210,16 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     taps = (_FROM_WEIGHT.T @ at_points.reshape(36, -1)).reshape(3, 3, rows, panels, _ROWS, _PANEL)
     of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * _PANEL, channels_in, 3, 3)
     return of_weight[:channels_out], of_bias
+
+
+def _takes_weight(weight: Tensor) -> bool:
+    return (
+        weight.ndim == 4
+        and tuple(weight.shape[2:]) == (3, 3)
+        and weight.dtype == torch.float32
+        and weight.device.type == "cpu"
+        and all(0 < c <= _MOST_CHANNELS and c % _VECTOR == 0 for c in weight.shape[:2])
+    )
 
 
 def _convolve(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from restore_cli.engine.kernels import build, winograd
 from restore_cli.engine.kernels.winograd import Conv3x3, is_available
@@ -174,21 +175,32 @@ def test_gradients_can_be_repeated():
         assert torch.equal(winograd.weight_gradient(x, gradient)[0], first)
 
 
-def test_takes():
-    assert Conv3x3.takes(torch.zeros(16, 8, 3, 3))
-    assert Conv3x3.takes(torch.zeros(256, 256, 3, 3))
-    for shape in [
-        (16, 3, 3, 3),
-        (3, 16, 3, 3),
-        (20, 16, 3, 3),
-        (16, 16, 1, 1),
-        (16, 16, 5, 5),
-        (16,),
-    ]:
-        assert not Conv3x3.takes(torch.zeros(shape)), shape
-    assert not Conv3x3.takes(torch.zeros(1024, 8, 3, 3))
-    assert not Conv3x3.takes(torch.zeros(16, 16, 3, 3, dtype=torch.bfloat16))
-    assert not Conv3x3.takes(torch.zeros(16, 16, 3, 3, device="meta"))
+@pytest.mark.parametrize("channels", [(8, 16), (256, 256)])
+def test_takes(channels):
+    assert Conv3x3.takes(nn.Conv2d(*channels, 3, padding=1))
+
+
+@pytest.mark.parametrize(
+    ("channels", "side", "options"),
+    [
+        ((3, 16), 3, {}),
+        ((16, 3), 3, {}),
+        ((16, 20), 3, {}),
+        ((8, 1024), 3, {}),
+        ((16, 16), 1, {}),
+        ((16, 16), 5, {}),
+        ((16, 16), 3, {"padding": 0}),
+        ((16, 16), 3, {"padding": "same"}),
+        ((16, 16), 3, {"stride": 2}),
+        ((16, 16), 3, {"dilation": 2}),
+        ((16, 16), 3, {"groups": 2}),
+        ((16, 16), 3, {"padding_mode": "reflect"}),
+        ((16, 16), 3, {"dtype": torch.bfloat16}),
+        ((16, 16), 3, {"device": "meta"}),
+    ],
+)
+def test_does_not_take(channels, side, options):
+    assert not Conv3x3.takes(nn.Conv2d(*channels, side, **{"padding": 1, **options}))
 
 
 @needs_kernels
