@@ -13,16 +13,16 @@ import torch
 from restore_cli.data.pairs import images_below
 from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
-from restore_cli.engine.restorer import Pooling, Restorer
+from restore_cli.engine.restorer import Pooling
 from restore_cli.errors import ImageError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.nonlocal_means import nonlocal_means
 from restore_cli.jobs.bench.variants import OnnxRunner
 from restore_cli.jobs.eval.pictures import PictureSet, Sample, as_grey
 from restore_cli.jobs.eval.report import MethodFacts
+from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.onnx_session import OnnxSession
 from restore_cli.jobs.task_model import choose_model
-from restore_cli.weights.store import locate
 
 Rival = Literal["nlm"]
 
@@ -105,18 +105,7 @@ class _Engine:
     is_timed = True
 
     def __init__(self, model: str, options: MethodOptions) -> None:
-        path = locate(model)
-        self._restorer = Restorer(
-            path,
-            device=options.device,
-            precision=options.precision,
-            tile=options.tile,
-            overlap=options.overlap,
-            pooling=options.pooling,
-            tta=options.tta,
-            strength=options.strength,
-            check=False,
-        )
+        self._restorer = load_restorer(model, options, check=False)
         card = self._restorer.card
         # A run's files all have their recipe's name.
         name = model if Path(model).expanduser().is_file() else card.name
