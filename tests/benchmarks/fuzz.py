@@ -40,6 +40,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 from restore_cli.errors import RestoreError
 from restore_cli.imaging.formats import read_image
@@ -122,12 +123,15 @@ class Fuzzer:
         path.write_bytes(data)
         format_name = rng.choice(RESULTS) if rng.random() < 0.15 else None
         # Every other TIFF goes from disk to disk, as large ones do.
-        opened.STREAM_PIXELS = 0 if rng.random() < 0.5 else MAX_PIXELS
-        os.environ[VARIABLE] = str(MAX_PIXELS)
-        kind, text = self._tried(path, folder / "out", format_name)
+        stream_pixels = 0 if rng.random() < 0.5 else MAX_PIXELS
+        with (
+            mock.patch.object(opened, "STREAM_PIXELS", stream_pixels),
+            mock.patch.dict(os.environ, {VARIABLE: str(MAX_PIXELS)}),
+        ):
+            kind, text = self._tried(path, folder / "out", format_name)
         if kind == "refused" and "over the limit" in text:
-            os.environ[VARIABLE] = str(DECODED_PIXELS)
-            kind, text = self._decoded(path, text)
+            with mock.patch.dict(os.environ, {VARIABLE: str(DECODED_PIXELS)}):
+                kind, text = self._decoded(path, text)
         return Verdict(number, seed.name, kind, text)
 
     def _tried(self, path: Path, out: Path, format_name: str | None) -> tuple[str, str]:
@@ -229,25 +233,23 @@ def stderr_in_file() -> Iterator[Callable[[], str]]:
 def attempts(fuzzer: Fuzzer, numbers: range) -> Iterator[Verdict]:
     """Try inputs in this process, and see what they print and how many pages they take."""
     restorer = restore.load_restorer(str(fuzzer.model), RestoreOptions(device="cpu"))
-    original = restore.load_restorer
-    restore.load_restorer = lambda _model, _options: restorer  # the same for all
-    try:
-        with warnings.catch_warnings(), stderr_in_file() as printed:
-            warnings.simplefilter("error")
-            base_bytes = _peak_bytes()
-            for number in numbers:
-                verdict = fuzzer.attempt(number)
-                text = printed().strip()
-                peak_bytes = _peak_bytes() - base_bytes
-                if verdict.kind in ("restored", "refused") and text:
-                    verdict = Verdict(number, verdict.seed, "noise on stderr", text[:300])
-                elif verdict.kind in ("restored", "refused") and peak_bytes > PEAK_BYTES:
-                    what = f"{peak_bytes >> 20} MiB; {verdict.kind} {verdict.text}"
-                    verdict = Verdict(number, verdict.seed, "memory", what)
-                yield verdict
-    finally:
-        restore.load_restorer = original
-        os.environ.pop(VARIABLE, None)
+    with (
+        mock.patch.object(restore, "load_restorer", return_value=restorer),  # the same for all
+        warnings.catch_warnings(),
+        stderr_in_file() as printed,
+    ):
+        warnings.simplefilter("error")
+        base_bytes = _peak_bytes()
+        for number in numbers:
+            verdict = fuzzer.attempt(number)
+            text = printed().strip()
+            peak_bytes = _peak_bytes() - base_bytes
+            if verdict.kind in ("restored", "refused") and text:
+                verdict = Verdict(number, verdict.seed, "noise on stderr", text[:300])
+            elif verdict.kind in ("restored", "refused") and peak_bytes > PEAK_BYTES:
+                what = f"{peak_bytes >> 20} MiB; {verdict.kind} {verdict.text}"
+                verdict = Verdict(number, verdict.seed, "memory", what)
+            yield verdict
 
 
 class Worker:

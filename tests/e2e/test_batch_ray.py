@@ -11,11 +11,12 @@ from importlib.util import find_spec
 import psutil
 import pytest
 
+from tests.e2e.batches import hidden, records, summary
+
 pytestmark = pytest.mark.slow
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 
-JOURNAL = ".restore-journal.jsonl"
 COUNT = 12
 RAY = ("--engine", "ray", "--ray-address", "local", "--workers", "2")
 LONG_S = 1800  # starting a cluster on a busy machine takes its time
@@ -27,12 +28,6 @@ def photos(folder, picture):
     for number in range(COUNT):
         picture(f"photos/p{number:02}.{('png', 'jpg', 'tif')[number % 3]}", size=(120, 160))
     return folder / "photos"
-
-
-def records(folder, step="done"):
-    path = folder / JOURNAL
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [record for record in map(json.loads, lines) if record["step"] == step]
 
 
 def until(condition, process):
@@ -53,14 +48,6 @@ def workers(process):
         except psutil.Error:
             continue
     return found
-
-
-def hidden(folder):
-    return sorted(path.name for path in folder.rglob(".*") if path.name != JOURNAL)
-
-
-def summary(out):
-    return json.loads(out.splitlines()[-1])["summary"]
 
 
 def contents(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import time
@@ -10,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-JOURNAL = ".restore-journal.jsonl"
+from tests.e2e.batches import hidden, records, summary
+
 COUNT = 12
 
 
@@ -22,26 +22,12 @@ def photos(folder, picture):
     return folder / "photos"
 
 
-def records(folder, step="done"):
-    path = folder / JOURNAL
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [record for record in map(json.loads, lines) if record["step"] == step]
-
-
 def until(condition, process=None, timeout_s=60):
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert process is None or process.poll() is None, process.stderr.read()
         assert time.monotonic() < end_s
         time.sleep(0.01)
-
-
-def hidden(folder):
-    return sorted(path.name for path in folder.rglob(".*") if path.name != JOURNAL)
-
-
-def summary(out):
-    return json.loads(out.splitlines()[-1])["summary"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

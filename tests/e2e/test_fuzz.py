@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-from restore_cli.jobs import opened
-from tests.benchmarks.fuzz import VARIABLE, Fuzzer, attempts
+from tests.benchmarks.fuzz import Fuzzer, attempts
 from tests.benchmarks.fuzz_corpus import Seed, make_variants
 
 FORMATS = Path(__file__).resolve().parents[2] / "samples" / "formats"
-
-
-@pytest.fixture(autouse=True)
-def _limits(monkeypatch):
-    """Put back what the fuzzer sets for its own process."""
-    monkeypatch.setattr(opened, "STREAM_PIXELS", opened.STREAM_PIXELS)
-    monkeypatch.setenv(VARIABLE, "0")  # remembered as absent, and removed again
 
 
 def test_kinds(tmp_path, narrow_model_file):

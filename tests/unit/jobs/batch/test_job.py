@@ -49,14 +49,6 @@ def fake(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def photos(tmp_path, rng):
-    for name in ("a.png", "b.jpg", "sub/c.png"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        write_image(tmp_path / "in" / name, Image(rng.random((40, 50, 3), dtype=np.float32)))
-    return tmp_path / "in"
-
-
-@pytest.fixture
 def batch(narrow_model_file):
     def run(*paths, output=None, on_event=lambda _: None, stop=None, which=None, **options):
         chosen = RestoreOptions(model=str(narrow_model_file), **options)

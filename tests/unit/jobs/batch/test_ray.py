@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import DeviceError, ImageError, UsageError, WeightsError
-from restore_cli.imaging.formats import write_image
-from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch import ray_cluster, ray_engine
 from restore_cli.jobs.batch.claims import LockClaims
 from restore_cli.jobs.batch.job import restore_batch
@@ -134,14 +132,6 @@ def line(monkeypatch, tmp_path):
     monkeypatch.setattr(ray_engine, "connected", lambda _: nullcontext([{"CPU": 2}]))
     monkeypatch.setattr(ray_engine, "answers", there.answers)
     return there
-
-
-@pytest.fixture
-def photos(tmp_path, rng):
-    for name in ("a.png", "b.jpg", "sub/c.png"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        write_image(tmp_path / "in" / name, Image(rng.random((40, 50, 3), dtype=np.float32)))
-    return tmp_path / "in"
 
 
 @pytest.fixture
