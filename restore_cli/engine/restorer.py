@@ -143,6 +143,8 @@ class Restorer:
         self._strength = strength
         self._check = check
         self._is_trial_due = (precision, self.precision) == ("auto", "bf16")
+        # Prepared here rather than at the first tile, where it would add to the peak.
+        self._at(self.precision)
 
     def __call__(self, pixels: Pixels, progress: Progress | None = None) -> Pixels:
         """Return restored pixels in the shape given.
