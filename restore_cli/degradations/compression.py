@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from restore_cli.degradations.draws import chosen, uniform
 
 # Quantisation of luminance and chrominance at quality 50: ITU-T T.81, tables K.1 and K.2.
 _LUMA = (
@@ -51,6 +53,27 @@ def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     ycc = torch.cat([luma + 128, chroma], dim=1)
     rgb = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), ycc)
     return rgb.round().clamp(0, 255) / 255
+
+
+def sometimes_jpeg(
+    generator: Generator, images: Tensor, share: float, quality: tuple[float, float]
+) -> Tensor:
+    """Return images of which some went through JPEG.
+
+    Args:
+        generator: the source of randomness.
+        images: (N, C, H, W) sRGB in [0, 1], C 1 or 3, H and W multiples of 16; not changed.
+        share: the probability of each.
+        quality: range that each image's quality is drawn from, 1 to 100.
+    """
+    n, channels = images.shape[:2]
+    drawn = uniform(generator, (n,), *quality).to(images)
+    which = chosen(generator, n, share).nonzero().flatten()
+    if not len(which):
+        return images
+    coded = images.clone()
+    coded[which] = jpeg(images[which].expand(-1, 3, -1, -1), drawn[which])[:, :channels]
+    return coded
 
 
 def _table(base: tuple[tuple[int, ...], ...] | list[list[float]], percent: Tensor) -> Tensor:

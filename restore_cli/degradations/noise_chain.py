@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from restore_cli.degradations.compression import jpeg
+from restore_cli.degradations.compression import sometimes_jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.noise import demosaicked, poisson_gaussian, white_gaussian
@@ -70,7 +70,7 @@ class NoiseChain:
         if self.is_quantised:
             noisy = (noisy.clamp(0, 1) * 255).round() / 255
         if self.jpeg_share:
-            noisy = self._compressed(noisy, generator)
+            noisy = sometimes_jpeg(generator, noisy.clamp(0, 1), self.jpeg_share, self.jpeg_quality)
         return noisy, photos
 
     def _sigmas(self, n: int, generator: Generator) -> Tensor:
@@ -96,10 +96,3 @@ class NoiseChain:
             if len(which):
                 noise[which] = convolve(noise[which], gaussian_kernels(sigma[which]))
         return to_display((linear + noise).clamp(0, 1))
-
-    def _compressed(self, noisy: Tensor, generator: Generator) -> Tensor:
-        n, channels = noisy.shape[:2]
-        quality = uniform(generator, (n,), *self.jpeg_quality).to(noisy)
-        is_coded = chosen(generator, n, self.jpeg_share).to(noisy.device).view(-1, 1, 1, 1)
-        coded = jpeg(noisy.clamp(0, 1).expand(-1, 3, -1, -1), quality)[:, :channels]
-        return torch.where(is_coded, coded, noisy)

@@ -1,4 +1,4 @@
-"""Blur that stands still: defocus discs, Gaussians and given kernels."""
+"""Blur that is the same everywhere: defocus discs, Gaussians, lines and given kernels."""
 
 from __future__ import annotations
 
@@ -37,6 +37,28 @@ def gaussian_kernels(sigma: Tensor) -> Tensor:
     profile = torch.exp(-0.5 * (axis / sigma.view(-1, 1)).square())
     profile = profile / profile.sum(dim=1, keepdim=True)
     return profile.unsqueeze(2) * profile.unsqueeze(1)
+
+
+def line_kernels(length: Tensor, angle: Tensor, sigma: Tensor) -> Tensor:
+    """Return soft straight lines through the centre, each summing to 1.
+
+    Args:
+        length: (n,) in pixels.
+        angle: (n,) in radians from the vertical, towards the right at the bottom.
+        sigma: (n,) standard deviation across the line in pixels, above 0.
+
+    Returns:
+        (n, k, k), k odd, three deviations of the widest line around the longest.
+    """
+    reach = int((length.max() / 2 + 3 * sigma.max()).ceil())
+    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    x, y = axis.view(1, 1, -1), axis.view(1, -1, 1)
+    sine, cosine = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
+    across = x * cosine - y * sine
+    beyond = ((x * sine + y * cosine).abs() - length.view(-1, 1, 1) / 2).clamp(min=0)
+    distance = torch.hypot(across, beyond)
+    lines = torch.exp(-0.5 * (distance / sigma.view(-1, 1, 1)).square())
+    return lines / lines.sum(dim=(1, 2), keepdim=True)
 
 
 def convolve(images: Tensor, kernels: Tensor) -> Tensor:

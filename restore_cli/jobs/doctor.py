@@ -35,7 +35,8 @@ EXTRAS = {
     "av": ("video", "video files"),
     "pi_heif": ("heic", "HEIC photos"),
     "onnxruntime": ("onnx", "export and for rivals in bench"),
-    "tensorboard": ("tensorboard", "curves of training runs"),
+    "matplotlib": ("curves", "a picture of a training run's curves"),
+    "tensorboard": ("curves", "curves of training runs as they go"),
 }
 
 # A flat grey comes back nearly as it was, even from a lossy codec.

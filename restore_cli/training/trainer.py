@@ -28,6 +28,8 @@ from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
 from restore_cli.data.pairs import Listing
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import RestoreError
+from restore_cli.imaging.formats import write_image
+from restore_cli.imaging.image import Image
 from restore_cli.training.batches import make_batch
 from restore_cli.training.config import TrainConfig
 from restore_cli.training.run import Run, start_run
@@ -38,6 +40,7 @@ from restore_cli.training.validation import ValidationSet, make_validation_set
 
 LOG_EVERY = 50  # steps
 AGREE_EVERY = 10  # steps between the moments when several processes compare their clocks
+SHEET, SHEET_ROWS = "held_back.png", 4  # degraded, restored and clean squares
 MAX_BAD_STEPS = 50  # in a row without a finite loss before the run gives up
 
 
@@ -239,11 +242,13 @@ def _validate(
     progress = run.progress
     # The engine users run; its colour check would only stop a run that is still astray.
     restorer = Restorer((run.result, run.card()), check=False)
-    psnr = validation.psnr_db(restorer)
+    restored = validation.restored(restorer)
+    psnr = validation.psnr_db(restored)
     numbers = {"psnr_in_db": validation.psnr_in_db(), "psnr_db": psnr}
     progress.history.append({"step": progress.step, **numbers})
     if run.accelerator.is_main_process:
         log.write({"step": progress.step, **numbers})
+        write_image(run.folder / SHEET, Image(validation.sheet(restored, SHEET_ROWS)))
         on_event(TrainEvent("validation", progress.step, progress.steps, numbers))
     is_best = psnr > progress.best_psnr_db
     progress.best_psnr_db = max(psnr, progress.best_psnr_db)

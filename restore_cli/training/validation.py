@@ -36,11 +36,20 @@ class ValidationSet:
         """Return the mean PSNR of the untouched degraded squares."""
         return _mean([psnr_db(degraded, clean) for degraded, clean in self.samples])
 
-    def psnr_db(self, restore: Restore) -> float:
-        """Return the mean PSNR of the restored squares, clamped to [0, 1]."""
-        return _mean(
-            [psnr_db(_restored(degraded, restore), clean) for degraded, clean in self.samples]
-        )
+    def restored(self, restore: Restore) -> list[Tensor]:
+        """Return the restored squares (1, 3, side, side), clamped to [0, 1]."""
+        return [_restored(degraded, restore) for degraded, _ in self.samples]
+
+    def psnr_db(self, restored: Sequence[Tensor]) -> float:
+        """Return the mean PSNR of the restored squares."""
+        pairs = zip(restored, self.samples, strict=True)
+        return _mean([psnr_db(image, clean) for image, (_, clean) in pairs])
+
+    def sheet(self, restored: Sequence[Tensor], rows: int) -> Pixels:
+        """Return the first squares as a picture: degraded, restored and clean in each row."""
+        pairs = zip(restored, self.samples, strict=True)
+        lines = [torch.cat([degraded, image, clean], -1) for image, (degraded, clean) in pairs]
+        return torch.cat(lines[:rows], -2)[0].permute(1, 2, 0).numpy()
 
 
 def make_validation_set(sources: Sequence[Source], chain: Chain | None, side: int) -> ValidationSet:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.engine.restorer import Restorer
 from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image

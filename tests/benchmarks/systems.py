@@ -27,7 +27,7 @@ from models import create_model
 from models.registry import ARCHITECTURES, PRESETS, config_values, make_config
 from restore_cli.data.loaders import Phase
 from restore_cli.data.mixing import MixUp
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.engine.restorer import Restorer
 from restore_cli.training.config import load_recipe
 from restore_cli.training.schedule import ScheduleConfig

@@ -5,7 +5,12 @@ import pytest
 import torch
 from scipy.signal import fftconvolve
 
-from restore_cli.degradations.optics import convolve, disc_kernels, gaussian_kernels
+from restore_cli.degradations.optics import (
+    convolve,
+    disc_kernels,
+    gaussian_kernels,
+    line_kernels,
+)
 
 
 def test_discs_sum_to_one_and_grow():
@@ -13,6 +18,25 @@ def test_discs_sum_to_one_and_grow():
     torch.testing.assert_close(discs.sum(dim=(1, 2)), torch.ones(3))
     assert (discs > 0).sum(dim=(1, 2)).tolist() == sorted((discs > 0).sum(dim=(1, 2)).tolist())
     assert discs[0].max() == 1
+
+
+def test_lines_have_their_length_width_and_direction():
+    length, sigma = torch.tensor([20.0, 20.0, 5.0]), torch.tensor([0.5, 1.0, 0.5])
+    lines = line_kernels(length, torch.tensor([0.0, torch.pi / 2, 0.0]), sigma)
+    torch.testing.assert_close(lines.sum(dim=(1, 2)), torch.ones(3))
+    axis = torch.arange(lines.shape[-1]) - lines.shape[-1] // 2.0
+    down = (lines.sum(dim=2) * axis.square()).sum(dim=1).sqrt()
+    across = (lines.sum(dim=1) * axis.square()).sum(dim=1).sqrt()
+    # A straight line of length l has the deviation l / sqrt(12).
+    assert [down[0].item(), across[1].item()] == pytest.approx([20 / 12**0.5] * 2, rel=0.15)
+    assert [across[0].item(), down[1].item()] == pytest.approx([0.5, 1.0], rel=0.1)
+    assert down[2] < down[0] / 2
+
+
+def test_lines_slant_to_the_right_at_the_bottom():
+    (line,) = line_kernels(torch.tensor([20.0]), torch.tensor([0.5]), torch.tensor([0.5]))
+    axis = torch.arange(line.shape[-1]) - line.shape[-1] // 2.0
+    assert (line * axis.view(1, -1) * axis.view(-1, 1)).sum() > 1
 
 
 def test_values_are_a_true_convolution(rng):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from restore_cli.data.mixing import MixUp, luma
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.degradations.noise_chain import NoiseChain
 from restore_cli.training.batches import make_batch
 from restore_cli.training.config import TrainConfig

@@ -4,8 +4,10 @@ import pytest
 
 from restore_cli.data.loaders import Phase
 from restore_cli.data.mixing import MixUp
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
+from restore_cli.degradations.dark_chain import DarkChain
 from restore_cli.degradations.noise_chain import NoiseChain
+from restore_cli.degradations.rain_chain import RainChain
 from restore_cli.errors import UsageError
 from restore_cli.training.config import TERMS, load_recipe, recipe_for, recipe_names
 
@@ -63,7 +65,9 @@ def test_published_mix_up():
 def test_the_task_chooses_the_degradation(tmp_path):
     assert isinstance(load_recipe("mprnet").degradation, BlurChain)
     assert isinstance(load_recipe("mprnet-denoise").degradation, NoiseChain)
-    assert load_recipe("mprnet-derain").degradation is None
+    assert isinstance(load_recipe("mprnet-derain").degradation, RainChain)
+    assert isinstance(load_recipe("mirnet-enhance").degradation, DarkChain)
+    assert load_recipe("mirnet-upscale").degradation is None
     text = MINIMAL.replace("deblur", "denoise") + "[degradation]\nsigmas_8bit = [15, 25]\n"
     degradation = load_recipe(recipe(tmp_path, text)).degradation
     assert degradation == NoiseChain(sigmas_8bit=(15.0, 25.0))
@@ -117,7 +121,7 @@ def test_errors(tmp_path, text, message):
 
 
 def test_other_tasks_have_no_degradation(tmp_path):
-    text = MINIMAL.replace("deblur", "derain") + "[degradation]\nframes = 9\n"
+    text = MINIMAL.replace("deblur", "upscale") + "[degradation]\nframes = 9\n"
     with pytest.raises(UsageError, match="other tasks need pairs"):
         load_recipe(recipe(tmp_path, text))
 

@@ -28,7 +28,7 @@ NARROW = {
     "formresnet": {"features": 6, "depth": 3},
     "diffresnet": {"features": 6, "depth": 3},
 }
-NEED_PAIRS = {"mprnet-derain", "mirnet-enhance", "mirnet-upscale"}
+NEED_PAIRS = {"mirnet-upscale"}
 
 
 def narrow(name, vgg_file, **changes):

@@ -4,14 +4,15 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from restore_cli.data.augment import Augmentation
 from restore_cli.data.loaders import Phase
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.errors import RestoreError, UsageError, WeightsError
-from restore_cli.imaging.formats import write_image
+from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
 from restore_cli.training import trainer
 from restore_cli.training.config import OptimizerConfig, TrainConfig, ValidationConfig
@@ -88,6 +89,16 @@ def test_an_interrupted_run_is_saved(photos, tmp_path):
 def test_pairs(pairs, tmp_path):
     report = train(with_steps(2), pairs, tmp_path / "run", CPU)
     assert 0 < report.psnr_in_db < 40
+
+
+def test_held_back_squares_are_shown(photos, tmp_path):
+    train(with_steps(2), photos, tmp_path / "run", CPU)
+    side = CONFIG.validation.side
+    sheet = read_image(tmp_path / "run" / "held_back.png").pixels
+    assert sheet.shape == (side, 3 * side, 3)
+    degraded, restored, clean = np.split(sheet, 3, axis=1)
+    assert (degraded != clean).any()
+    assert np.abs(restored - clean).mean() < 0.5
 
 
 def test_epochs_become_steps_by_the_photos(photos, tmp_path):

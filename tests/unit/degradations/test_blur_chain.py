@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from restore_cli.degradations.chain import BlurChain
+from restore_cli.degradations.blur_chain import BlurChain
 
 PLAIN = BlurChain(
     sharp_share=0,

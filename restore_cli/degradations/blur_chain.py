@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from restore_cli.degradations.compression import jpeg
+from restore_cli.degradations.compression import sometimes_jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import lift_highlights, to_display, to_linear
 from restore_cli.degradations.motion import (
@@ -129,8 +129,4 @@ class BlurChain:
         read = torch.where(is_noisy, log_uniform(generator, (n,), *self.noise_read), 0.0)
         noisy = poisson_gaussian(generator, linear, shot, read).clamp(0, 1)
         shown = (to_display(noisy) * 255).round() / 255
-        quality = uniform(generator, (n,), *self.jpeg_quality)
-        which = chosen(generator, n, self.jpeg_share).nonzero().flatten()
-        if len(which):
-            shown[which] = jpeg(shown[which], quality[which].to(shown))
-        return shown
+        return sometimes_jpeg(generator, shown, self.jpeg_share, self.jpeg_quality)
