@@ -8,7 +8,11 @@ from torch import nn
 
 from models import create_model
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels.trainable import CompiledConv2d, use_compiled_kernels
+from restore_cli.engine.kernels.trainable import (
+    CompiledConv2d,
+    PointwiseConv2d,
+    use_compiled_kernels,
+)
 from restore_cli.engine.kernels.winograd import is_available
 
 needs_kernels = pytest.mark.skipif(not is_available(), reason="no compiled kernels here")
@@ -54,10 +58,22 @@ def test_only_fitting_convolutions_are_exchanged():
         nn.Conv2d(8, 8, 3, padding=2, dilation=2),
         nn.Conv2d(16, 16, 3, padding=1, groups=2),
         nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(8, 8, 1, padding=1),
         nn.Conv2d(8, 8, 1),
     )
-    assert use_compiled_kernels(network) == 1
-    assert [isinstance(conv, CompiledConv2d) for conv in network] == [True] + [False] * 7
+    assert use_compiled_kernels(network) == 2
+    kinds = [type(conv) for conv in network]
+    assert kinds == [CompiledConv2d] + [nn.Conv2d] * 7 + [PointwiseConv2d]
+
+
+@needs_kernels
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_matrix_product_is_a_pointwise_convolution(layout):
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 5, 1, bias=False))
+    x = torch.rand(2, 3, 9, 7).contiguous(memory_format=layout)
+    wanted = network(x)
+    use_compiled_kernels(network)
+    torch.testing.assert_close(network(x), wanted)
 
 
 @needs_kernels
