@@ -86,6 +86,22 @@ def test_a_killed_worker_costs_nothing(start, restore, photos, folder, narrow_mo
 
 
 @needs_ray
+@pytest.mark.skipif(find_spec("av") is None, reason="av is not installed")
+def test_videos_among_the_photos(restore, folder, picture, narrow_model_file):
+    from tests.unit.imaging.video.clips import write_clip
+
+    (folder / "photos").mkdir()
+    picture("photos/a.png", size=(60, 64))
+    write_clip(folder / "photos" / "clip.mp4")
+    model = ("-m", narrow_model_file, "--json")
+    assert restore("batch", "photos", "-o", "alone", *model).returncode == 0
+    done = restore("batch", "photos", "-o", "out", *model, *RAY)
+    assert done.returncode == 0, done.stderr
+    assert summary(done.stdout)["done"] == 2
+    assert contents(folder / "out") == contents(folder / "alone")
+
+
+@needs_ray
 def test_a_signal_ends_it_and_one_machine_goes_on(
     start, restore, photos, folder, narrow_model_file
 ):

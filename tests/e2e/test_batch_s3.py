@@ -155,6 +155,26 @@ def test_from_store_to_store(restore, tree, folder, picture, bucket, narrow_mode
         assert bucket.read(f"out/{name}") == (folder / "out" / name).read_bytes(), name
 
 
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
+def test_workers_of_a_cluster_read_and_write_the_store(
+    restore, tree, folder, bucket, narrow_model_file
+):
+    command = ("batch", "s3://photos/in", "-o", "s3://photos/out", "-m", narrow_model_file)
+    on_ray = (*command, "--engine", "ray", "--ray-address", "local", "--workers", "2", "--json")
+    bucket.put("in/bad.png", b"no picture")
+    first = restore(*on_ray)
+    assert first.returncode == 3, first.stderr
+    assert statuses(first) == dict.fromkeys(NAMES, "done") | {"bad.png": "failed"}
+    assert restore("batch", "in", "-o", "out", "-m", narrow_model_file).returncode == 0
+    for name in NAMES:
+        assert bucket.read(f"out/{name}") == (folder / "out" / name).read_bytes(), name
+    # Either engine knows what the other has done.
+    skipped = dict.fromkeys(NAMES, "skipped") | {"bad.png": "failed"}
+    assert statuses(restore(*command, "--json")) == skipped
+    bucket.put("out/a.png", b"broken")
+    assert statuses(restore(*on_ray)) == skipped | {"a.png": "done"}
+
+
 def test_failures_and_foreign_files(restore, tree, bucket, narrow_model_file):
     command = ("batch", "s3://photos/in/sub", "-o", "s3://photos/out", "-m", narrow_model_file)
     bucket.put("in/sub/bad.png", b"no picture")
