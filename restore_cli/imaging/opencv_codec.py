@@ -123,7 +123,10 @@ def decode_jpeg(data: bytes) -> Image:
 
 
 def _cmyk(data: bytes, info: jpeg_segments.JpegInfo, icc: bytes | None) -> tuple[Pixels, str]:
-    stored = imagecodecs.jpeg8_decode(data)
+    try:
+        stored = imagecodecs.jpeg8_decode(data)
+    except imagecodecs.Jpeg8Error as error:
+        raise ImageError(f"damaged JPEG: {error}", hint=_COPY_AGAIN) from error
     return cmyk_to_srgb(255 - stored if info.adobe else stored, icc)
 
 

@@ -283,6 +283,15 @@ def test_cmyk_has_the_right_polarity():
         assert "CMYK converted" in image.notes[-1]
 
 
+def test_cmyk_that_only_one_of_two_decoders_takes_is_refused(monkeypatch):
+    def refuse(_data):
+        raise imagecodecs.Jpeg8Error("Unsupported marker type 0x08")
+
+    monkeypatch.setattr(imagecodecs, "jpeg8_decode", refuse)
+    with pytest.raises(ImageError, match="damaged JPEG: Unsupported marker"):
+        read_image(FORMATS_FOLDER / "cmyk.jpg")
+
+
 SAMPLES = {
     "UPPER.JPG": ("jpeg", "uint8", 3),
     "alpha.png": ("png", "uint8", 4),
