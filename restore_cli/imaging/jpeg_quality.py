@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +24,13 @@ def estimate_quality(table: NDArray[np.integer]) -> int:
     Args:
         table: the 64 values of the luminance table in zigzag order.
     """
-    distances = [np.abs(_scaled(quality) - table).sum() for quality in range(1, 101)]
-    return 1 + int(np.argmin(distances))
+    return 1 + int(np.abs(_tables() - table).sum(axis=1).argmin())
 
 
-def _scaled(quality: int) -> NDArray[np.int64]:
+@functools.cache
+def _tables() -> NDArray[np.int64]:
+    """Return the tables (100, 64) of all qualities."""
     base = np.array(_LUMINANCE.split(), np.int64)
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    quality = np.arange(1, 101).reshape(-1, 1)
+    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     return np.clip((base * percent + 50) // 100, 1, 255)

@@ -30,6 +30,8 @@ Samples = NDArray[Any]
 
 _JPEG_LOSS = re.compile(r"premature end|bad huffman|corrupt data|bad progressive", re.IGNORECASE)
 _COPY_AGAIN = "copy it again from the source"
+# Of photos: as small as level 4 in two thirds of its time, 2 % larger than 6 in a third of it.
+_PNG_LEVEL = 2
 
 
 def _decode(data: bytes, title: str) -> tuple[Samples, Metadata, list[str]]:
@@ -287,7 +289,7 @@ def encode_png(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, 
     if image.is_grey and image.alpha is not None:
         data = imagecodecs.png_encode(from_float(join_alpha(image.pixels, image.alpha), depth))
     else:
-        options = [cv2.IMWRITE_PNG_COMPRESSION, 4]
+        options = [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL]
         data = _encode(".png", _samples(image, depth), options, Metadata())
     return png_chunks.add_metadata(bytes(data), image.metadata), ()
 
