@@ -23,8 +23,10 @@ MAY_IMPORT = {
     "weights": {"models", "atomic", "errors"},
     "engine": {"models", "weights", "errors"},
     "data": {"imaging", "degradations", "errors"},
-    # Blur is made inside the training step, on its device; validation runs the engine users run.
+    # Blur is made inside the training step, on its device; validation runs the engine users run and
+    # shows what it did.
     "training": {
+        "imaging",
         "models",
         "weights",
         "data",
