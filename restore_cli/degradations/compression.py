@@ -62,7 +62,8 @@ def sometimes_jpeg(
 
     Args:
         generator: the source of randomness.
-        images: (N, C, H, W) sRGB in [0, 1], C 1 or 3, H and W multiples of 16; not changed.
+        images: (N, C, H, W) sRGB, C 1 or 3; not changed. With a share above 0, H and W are
+            multiples of 16; JPEG clips to [0, 1].
         share: the probability of each.
         quality: range that each image's quality is drawn from, 1 to 100.
     """
@@ -72,7 +73,7 @@ def sometimes_jpeg(
     if not len(which):
         return images
     coded = images.clone()
-    coded[which] = jpeg(images[which].expand(-1, 3, -1, -1), drawn[which])[:, :channels]
+    coded[which] = jpeg(images[which].clamp(0, 1).expand(-1, 3, -1, -1), drawn[which])[:, :channels]
     return coded
 
 

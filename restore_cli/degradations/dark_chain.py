@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from restore_cli.degradations.compression import sometimes_jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.noise import poisson_gaussian
+from restore_cli.degradations.pixel_chain import PixelChain
 
 
 @dataclass(frozen=True, slots=True)
-class DarkChain:
+class DarkChain(PixelChain):
     """A well exposed photo, shot with too short an exposure: less light, and the sensor's noise.
 
     Shares are probabilities.
     """
 
-    takes_planes: ClassVar[bool] = True
-    margin: ClassVar[int] = 0  # no picture is needed around the result
-
     lit_share: float = 0.1  # exposed as they should be, so that nothing good is harmed
     stops: tuple[float, float] = (0.5, 4.0)  # of light that lack: each halves it
     noise_shot: tuple[float, float] = (1e-6, 1e-3)  # variance at full signal, log-uniform
     noise_read: tuple[float, float] = (1e-5, 1.5e-3)  # standard deviation in the dark
-    jpeg_share: float = 0.3
     jpeg_quality: tuple[float, float] = (85.0, 99.0)
-
-    @property
-    def multiple_of(self) -> int:
-        """What the sides of the photos must be a multiple of."""
-        return 16 if self.jpeg_share else 1
 
     def __call__(self, photos: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (degraded, clean), both (N, C, s, s) in [0, 1]; clean is ``photos``.
@@ -51,6 +41,4 @@ class DarkChain:
         read = torch.where(is_lit, 0.0, log_uniform(generator, (n,), *self.noise_read))
         exposed = poisson_gaussian(generator, to_linear(photos) * light, shot, read)
         dark = (to_display(exposed.clamp(0, 1)) * 255).round() / 255
-        if self.jpeg_share:
-            dark = sometimes_jpeg(generator, dark, self.jpeg_share, self.jpeg_quality)
-        return dark, photos
+        return self._stored(dark, generator), photos

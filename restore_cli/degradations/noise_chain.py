@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from restore_cli.degradations.compression import sometimes_jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.noise import demosaicked, poisson_gaussian, white_gaussian
 from restore_cli.degradations.optics import convolve, gaussian_kernels
+from restore_cli.degradations.pixel_chain import PixelChain
 
 
 @dataclass(frozen=True, slots=True)
-class NoiseChain:
+class NoiseChain(PixelChain):
     """White Gaussian noise of a level drawn for each photo, or a share with that of a sensor.
 
     The papers add white noise and leave the sum as it is; a file holds 8 bits, and sensor noise
     grows with the light. Both kinds are offered; the defaults are what a file can hold.
     """
-
-    takes_planes: ClassVar[bool] = True  # one grey plane is as good as three colours
-    margin: ClassVar[int] = 0  # no picture is needed around the result
 
     sigmas_8bit: tuple[float, ...] = ()  # white noise of one of these levels ...
     sigma_range_8bit: tuple[float, float] = (0.0, 50.0)  # ... or of any level between these two
@@ -40,17 +36,11 @@ class NoiseChain:
     smooth_sigma: tuple[float, float] = (0.3, 1.2)  # pixels
     is_quantised: bool = True  # clipped and rounded to 8 bits; papers' white noise is neither
     jpeg_share: float = 0.0
-    jpeg_quality: tuple[float, float] = (60.0, 98.0)
 
     def __post_init__(self) -> None:
         low, high = self.sigma_range_8bit
         if not 0 <= low <= high or any(sigma < 0 for sigma in self.sigmas_8bit):
             raise ValueError("a noise level is negative, or the range runs backwards")
-
-    @property
-    def multiple_of(self) -> int:
-        """What the sides of the photos must be a multiple of."""
-        return 16 if self.jpeg_share else 1
 
     def __call__(self, photos: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (degraded, clean), both (N, C, s, s); clean is ``photos``.
@@ -69,9 +59,7 @@ class NoiseChain:
             noisy = torch.where(is_clean.to(photos.device).view(-1, 1, 1, 1), photos, noisy)
         if self.is_quantised:
             noisy = (noisy.clamp(0, 1) * 255).round() / 255
-        if self.jpeg_share:
-            noisy = sometimes_jpeg(generator, noisy.clamp(0, 1), self.jpeg_share, self.jpeg_quality)
-        return noisy, photos
+        return self._stored(noisy, generator), photos
 
     def _sigmas(self, n: int, generator: Generator) -> Tensor:
         if not self.sigmas_8bit:

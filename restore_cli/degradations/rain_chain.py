@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from restore_cli.degradations.compression import sometimes_jpeg
 from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.optics import convolve, line_kernels
+from restore_cli.degradations.pixel_chain import PixelChain
 
 _SLANT_SPREAD = math.radians(4)  # of one layer's streaks against the other's
 
 
 @dataclass(frozen=True, slots=True)
-class RainChain:
+class RainChain(PixelChain):
     """A clear photo, shot in rain: a veil of distant drops, and streaks of near ones before it.
 
     Both hide a share of the scene and add the sky's light. Shares are probabilities, ranges in
@@ -28,9 +27,6 @@ class RainChain:
     Source: rain as streaks and veil, Li, Cheong and Tan, "Heavy Rain Image Restoration", CVPR 2019,
     section 3; how much of each is ours.
     """
-
-    takes_planes: ClassVar[bool] = True  # rain has no colour
-    margin: ClassVar[int] = 0  # no picture is needed around the result
 
     dry_share: float = 0.08  # left without rain, so that nothing clear is harmed
     layers: int = 2  # of streaks of one kind, far and near
@@ -43,17 +39,11 @@ class RainChain:
     veil_share: float = 0.5
     veil: tuple[float, float] = (0.05, 0.5)  # of the scene that it hides where it is thickest
     display_share: float = 0.3  # streaks laid over display values, as in published sets
-    jpeg_share: float = 0.3
     jpeg_quality: tuple[float, float] = (70.0, 98.0)
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise ValueError(f"layers {self.layers} is less than 1")
-
-    @property
-    def multiple_of(self) -> int:
-        """What the sides of the photos must be a multiple of."""
-        return 16 if self.jpeg_share else 1
 
     def __call__(self, photos: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return (degraded, clean), both (N, C, s, s) in [0, 1]; clean is ``photos``.
@@ -77,9 +67,7 @@ class RainChain:
         wet = torch.where(in_display, wet, to_display(wet))
         is_dry = chosen(generator, n, self.dry_share).to(photos.device).view(-1, 1, 1, 1)
         wet = (torch.where(is_dry, photos, wet) * 255).round() / 255
-        if self.jpeg_share:
-            wet = sometimes_jpeg(generator, wet, self.jpeg_share, self.jpeg_quality)
-        return wet, photos
+        return self._stored(wet, generator), photos
 
     def _veil(self, photos: Tensor, generator: Generator) -> Tensor:
         """Return the share of the scene (N, 1, s, s) that distant rain hides; it varies slowly."""

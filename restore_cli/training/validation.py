@@ -47,9 +47,9 @@ class ValidationSet:
 
     def sheet(self, restored: Sequence[Tensor], rows: int) -> Pixels:
         """Return the first squares as a picture: degraded, restored and clean in each row."""
-        pairs = zip(restored, self.samples, strict=True)
+        pairs = zip(restored[:rows], self.samples[:rows], strict=True)
         lines = [torch.cat([degraded, image, clean], -1) for image, (degraded, clean) in pairs]
-        return torch.cat(lines[:rows], -2)[0].permute(1, 2, 0).numpy()
+        return torch.cat(lines, -2)[0].permute(1, 2, 0).numpy()
 
 
 def make_validation_set(sources: Sequence[Source], chain: Chain | None, side: int) -> ValidationSet:

@@ -114,3 +114,12 @@ def test_same_seed_same_pixels():
 def test_errors(values):
     with pytest.raises(ValueError, match="noise level"):
         NoiseChain(**values)
+
+
+def test_jpeg_clips_only_what_it_codes():
+    chain = NoiseChain(sigmas_8bit=(50.0,), jpeg_share=0.5, **RAW)
+    photos = torch.ones(8, 3, 32, 32)
+    noisy = chain(photos, torch.Generator().manual_seed(0))[0]
+    highest = noisy.amax(dim=(1, 2, 3))
+    assert 0 < (highest > 1).sum() < 8
+    assert (highest >= 1 - 1e-6).all()
