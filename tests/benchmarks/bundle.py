@@ -1,7 +1,9 @@
 """Put trained weights into the package, with the scores they were measured to have.
 
-python tests/benchmarks/deblur_sets.py --model runs/x/last.safetensors ... > scores.jsonl
-python tests/benchmarks/bundle.py runs/x/last.safetensors scores.jsonl PHOTO... [--note TEXT]
+    python tests/benchmarks/deblur_sets.py --model runs/x/last.safetensors ... > scores.jsonl
+    python tests/benchmarks/bundle.py runs/x/last.safetensors scores.jsonl PHOTO... [--note TEXT]
+
+``denoise_sets.py`` measures a denoiser; what it says of other methods is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from restore_cli.weights.catalog import BUNDLED
 from restore_cli.weights.files import load_model, save_model
 
 MARGIN = 16  # pixels
-MEASURED = "PSNR and SSIM over all channels, float, fp32 on CPU; tests/benchmarks/deblur_sets.py"
+MEASURED = "PSNR and SSIM over all channels, float, fp32 on CPU; restore eval"
 
 
 def score(row):
@@ -68,7 +70,10 @@ def main():
     training = dict(card.training)
     if arguments.note:
         training["note"] = arguments.note
-    scores = tuple(score(row) for row in rows if "psnr_in_db" in row)
+    own = [
+        row for row in rows if row.get("method", arguments.weights.name) == arguments.weights.name
+    ]
+    scores = tuple(score(row) for row in own if "psnr_in_db" in row)
     contexts = [context_needed(model, read_image(path).pixels) for path in arguments.photos]
     # Some more than these needed, and nothing where one of them needed more than was tried.
     context = max(contexts) + MARGIN if all(contexts) else 0
