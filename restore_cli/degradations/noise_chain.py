@@ -34,7 +34,9 @@ class NoiseChain(PixelChain):
     white_balance: tuple[float, float] = (1.0, 2.2)  # gain of red and of blue
     smooth_share: float = 0.0
     smooth_sigma: tuple[float, float] = (0.3, 1.2)  # pixels
-    is_quantised: bool = True  # clipped and rounded to 8 bits; papers' white noise is neither
+    # Clipped and rounded to 8 bits, as in a file; the white noise of papers is neither, and what was
+    # trained on one kind alone shifts the darks and lights of the other.
+    eight_bit_share: float = 1.0
     jpeg_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -57,8 +59,9 @@ class NoiseChain(PixelChain):
         if self.clean_share:
             is_clean = chosen(generator, photos.shape[0], self.clean_share)
             noisy = torch.where(is_clean.to(photos.device).view(-1, 1, 1, 1), photos, noisy)
-        if self.is_quantised:
-            noisy = (noisy.clamp(0, 1) * 255).round() / 255
+        in_file = chosen(generator, photos.shape[0], self.eight_bit_share)
+        rounded = (noisy.clamp(0, 1) * 255).round() / 255
+        noisy = torch.where(in_file.to(photos.device).view(-1, 1, 1, 1), rounded, noisy)
         return self._stored(noisy, generator), photos
 
     def _sigmas(self, n: int, generator: Generator) -> Tensor:

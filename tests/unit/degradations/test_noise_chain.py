@@ -5,7 +5,7 @@ import torch
 
 from restore_cli.degradations.noise_chain import NoiseChain
 
-RAW = {"is_quantised": False}
+RAW = {"eight_bit_share": 0.0}
 
 
 def run(chain, seed=0, photos=None):

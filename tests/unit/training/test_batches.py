@@ -14,7 +14,7 @@ from restore_cli.training.schedule import ScheduleConfig
 
 BLUR = TrainConfig("x", "deblur", "mimo-unet", degradation=BlurChain(frames=3))
 NOISE = dataclasses.replace(
-    BLUR, degradation=NoiseChain(sigmas_8bit=(25.0,), is_quantised=False), is_grey=True
+    BLUR, degradation=NoiseChain(sigmas_8bit=(25.0,), eight_bit_share=0.0), is_grey=True
 )
 
 
