@@ -29,9 +29,13 @@ class NoiseChain(PixelChain):
     noise_shot: tuple[float, float] = (1e-5, 1e-2)  # variance at full signal, log-uniform
     noise_read: tuple[float, float] = (2e-4, 3e-2)  # standard deviation in the dark
     # What a camera does to the noise of its sensor, each in a share of those photos: one colour a
-    # pixel and the others interpolated, red and blue amplified; then smoothing.
+    # pixel and the others interpolated, red and blue amplified; blotches of colour, which
+    # remain where fine noise of colour is smoothed away; then smoothing of everything.
     mosaic_share: float = 0.0
     white_balance: tuple[float, float] = (1.0, 2.2)  # gain of red and of blue
+    blotch_share: float = 0.0
+    blotch_sigma: tuple[float, float] = (0.8, 4.0)  # pixels, log-uniform
+    blotch_strength: tuple[float, float] = (0.3, 1.0)  # of the noise of colour before
     smooth_share: float = 0.0
     smooth_sigma: tuple[float, float] = (0.3, 1.2)  # pixels
     # Clipped and rounded to 8 bits, as in a file; the white noise of papers is neither, and what was
@@ -81,9 +85,24 @@ class NoiseChain(PixelChain):
             gains[:, 1] = 1
             which = chosen(generator, n, self.mosaic_share).nonzero().flatten()
             noise[which] = demosaicked(generator, noise[which] * gains[which])
+        if self.blotch_share and photos.shape[1] == 3:
+            which = chosen(generator, n, self.blotch_share).nonzero().flatten()
+            if len(which):
+                noise[which] = self._blotched(noise[which], generator)
         if self.smooth_share:
             sigma = uniform(generator, (n,), *self.smooth_sigma)
             which = chosen(generator, n, self.smooth_share).nonzero().flatten()
             if len(which):
                 noise[which] = convolve(noise[which], gaussian_kernels(sigma[which]))
         return to_display((linear + noise).clamp(0, 1))
+
+    def _blotched(self, noise: Tensor, generator: Generator) -> Tensor:
+        """Return noise (N, 3, s, s) whose colour is smooth, and whose grey is as it was."""
+        n = noise.shape[0]
+        sigma = log_uniform(generator, (n,), *self.blotch_sigma)
+        strength = uniform(generator, (n, 1, 1, 1), *self.blotch_strength).to(noise)
+        grey = noise.mean(dim=1, keepdim=True)
+        colour = noise - grey
+        smooth = convolve(colour, gaussian_kernels(sigma))
+        spread = colour.std(dim=(1, 2, 3), keepdim=True)
+        return grey + smooth * strength * (spread / smooth.std(dim=(1, 2, 3), keepdim=True))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from restore_cli.degradations.blur_chain import BlurChain
+from restore_cli.degradations.dark_chain import DarkChain
+from restore_cli.degradations.rain_chain import RainChain
 from restore_cli.engine.restorer import Restorer
 from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
@@ -46,10 +48,16 @@ def degraded(photo):
     return [view[0].permute(1, 2, 0).numpy() for view in views]
 
 
+def spoiled(photo, chain):
+    """Return the centre of a photo as a chain leaves it."""
+    side = min(photo.shape[:2]) // 16 * 16
+    square = torch.from_numpy(photo[:side, :side].copy()).permute(2, 0, 1)[None]
+    return chain(square, torch.Generator().manual_seed(1))[0][0].permute(1, 2, 0).numpy()
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="mimo-unet-deblur")
-    restorer = Restorer(parser.parse_args().model, device="cpu")
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    restorer = Restorer("mimo-unet-deblur", device="cpu")
 
     crossing = read_image(SAMPLES / "blurred" / "crossing.png").pixels
     sharper = restorer(crossing)
@@ -59,6 +67,15 @@ def main():
 
     photo = read_image(SAMPLES / "clean" / "colosseum.jpg").pixels
     save("degraded.jpg", side_by_side(*degraded(photo)))
+
+    receipt = read_image(SAMPLES / "noisy" / "receipt.png").pixels
+    save("denoise.jpg", side_by_side(receipt, Restorer("mimo-unet-denoise", device="cpu")(receipt)))
+    rain = RainChain(dry_share=0.0, drops=(4e-3, 4e-3), jpeg_share=0.0)
+    wet = spoiled(photo, rain)
+    dark = spoiled(photo, DarkChain(lit_share=0.0, stops=(3.0, 3.0), jpeg_share=0.0))
+    dry = Restorer("mimo-unet-derain", device="cpu")(wet)
+    bright = Restorer("mirnet-slim-enhance", device="cpu")(dark)
+    save("derain_enhance.jpg", side_by_side(wet, dry, dark, bright))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Write the held-back photos of a recipe as degraded and clean pairs, for ``restore eval``.
+r"""Write the held-back photos of a recipe as degraded and clean pairs, for ``restore eval``.
 
-    python tests/benchmarks/synthetic_pairs.py mimo-unet-derain --photos FOLDER --output pairs/
+    python tests/benchmarks/synthetic_pairs.py mimo-unet-derain --photos FOLDER --output pairs/ \
+        --without dry_share
     restore eval --data pairs --task derain
 
-They are the photos that a run with this recipe and this folder never sees, larger than in its own
-validation, each degraded twice, with seeds of their own.
+``--without`` sets a share of the recipe's degradation to 0: photos that are left clean have no
+finite PSNR. They are the photos that a run with this recipe and this folder never sees, larger than
+in its own validation, each degraded twice, with seeds of their own.
 """
 
 from __future__ import annotations
@@ -43,8 +45,10 @@ def main():
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--without", nargs="*", default=[])
     arguments = parser.parse_args()
-    recipe = load_recipe(arguments.recipe)
+    shares = {f"degradation.{name}": 0.0 for name in arguments.without}
+    recipe = load_recipe(arguments.recipe, shares)
     _, held_back = hold_back(
         sources_of(check_data(arguments.photos), recipe), recipe.validation.share
     )

@@ -11,6 +11,7 @@ from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
 from restore_cli.jobs.eval import run
 from restore_cli.jobs.eval.report import EvalReport, MethodFacts, Row, Score, Step
+from restore_cli.weights import catalog
 
 ROWS = (
     Row("s", "a", "m", 1000, 500, Score(20, 0.5), Score(25.126, 0.6), 1.0),
@@ -132,6 +133,7 @@ def folder(tmp_path, monkeypatch):
 )
 def test_errors(folder, monkeypatch, capsys, words, code, line):
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setattr(catalog, "BUNDLED", folder / "none")
     assert module.run(["eval", *words]) == code
     out, err = capsys.readouterr()
     assert out == ""
