@@ -70,6 +70,24 @@ def test_a_camera_makes_neighbours_alike():
     assert min(likeness(run(smooth))) > 0.7
 
 
+def test_noise_of_colour_may_be_blotched():
+    blotches = {"blotch_share": 1.0, "blotch_sigma": (2.0, 2.0), "blotch_strength": (0.5, 0.5)}
+    fine, coarse = run(NoiseChain(**SENSOR)), run(NoiseChain(**SENSOR, **blotches))
+    grey, colour = (part(coarse) for part in (only_grey, only_colour))
+    assert likeness(grey) == pytest.approx([0], abs=0.05)
+    assert min(likeness(colour)) > 0.9
+    assert (grey.std() / only_grey(fine).std()).item() == pytest.approx(1, rel=0.05)
+    assert (colour.std() / only_colour(fine).std()).item() == pytest.approx(0.5, rel=0.05)
+
+
+def only_grey(noise):
+    return noise.mean(dim=1, keepdim=True)
+
+
+def only_colour(noise):
+    return noise - only_grey(noise)
+
+
 def test_white_balance_amplifies_red_and_blue():
     chain = NoiseChain(**SENSOR, mosaic_share=1.0, white_balance=(2.0, 2.0))
     red, green, blue = run(chain).std(dim=(0, 2, 3))
@@ -114,6 +132,13 @@ def test_same_seed_same_pixels():
 def test_errors(values):
     with pytest.raises(ValueError, match="noise level"):
         NoiseChain(**values)
+
+
+def test_a_share_is_as_in_a_file_of_8_bits():
+    chain = NoiseChain(sigmas_8bit=(50.0,), eight_bit_share=0.5)
+    photos = torch.ones(32, 3, 16, 16)
+    highest = chain(photos, torch.Generator().manual_seed(0))[0].amax(dim=(1, 2, 3))
+    assert 8 < (highest > 1).sum() < 24
 
 
 def test_jpeg_clips_only_what_it_codes():
