@@ -16,8 +16,8 @@ from restore_cli.errors import ResultError
 MAX_MEAN_SHIFT = 0.1
 # A mean over fewer pixels says little.
 _MIN_PIXELS = 32 * 32
-# Tasks that are meant to change brightness.
-_SHIFTING_TASKS = ("enhance",)
+# Tasks that are meant to change brightness: rain adds the light of the sky.
+_SHIFTING_TASKS = ("enhance", "derain")
 
 MIN_AGREEMENT_DB = 50.0  # errors of 0.8 of an 8-bit step; good bf16 networks reach 51 to 53
 
@@ -45,7 +45,7 @@ class ColourCheck:
         """Start with no rows.
 
         Args:
-            task: "enhance" may change brightness; no other may.
+            task: "enhance" and "derain" may change brightness; no other may.
         """
         self._is_off = task in _SHIFTING_TASKS
         self._pixels = 0

@@ -36,6 +36,7 @@ def test_a_colour_shift_is_refused(rng):
     with pytest.raises(ResultError, match="11 %"):
         check_colour(before, before + green, "deblur")
     check_colour(before, before + green, "enhance")
+    check_colour(before, before + green, "derain")
     check_colour(before[:8, :8], before[:8, :8] + green, "deblur")  # too few pixels for a mean
     check_colour(before * 10, before * 10 + green, "deblur")  # little for such values
 
