@@ -38,8 +38,8 @@ class NoiseChain(PixelChain):
     blotch_strength: tuple[float, float] = (0.3, 1.0)  # of the noise of colour before
     smooth_share: float = 0.0
     smooth_sigma: tuple[float, float] = (0.3, 1.2)  # pixels
-    # Clipped and rounded to 8 bits, as in a file; the white noise of papers is neither, and what was
-    # trained on one kind alone shifts the darks and lights of the other.
+    # Clipped and rounded to 8 bits, as in a file; the white noise of papers is neither, and what
+    # was trained on one kind alone shifts the darks and lights of the other.
     eight_bit_share: float = 1.0
     jpeg_share: float = 0.0
 
