@@ -39,8 +39,8 @@ NETWORKS = {
 }
 
 
-def trained(architecture, config, minutes, arguments, folder):
-    """Train for about the minutes; return the weights' file and the report."""
+def trained(architecture, config, arguments, folder):
+    """Train for about the minutes asked for; return the weights' file and the report."""
 
     def run(steps, name, **others):
         settings = {"architecture": architecture, "config": config, "name": name, **others}
@@ -51,7 +51,7 @@ def trained(architecture, config, minutes, arguments, folder):
         return train(recipe, arguments.photos, folder / name, options)
 
     trial = run(TRIAL_STEPS, "trial")
-    steps = int(TRIAL_STEPS * minutes * 60 / trial.elapsed_s)
+    steps = int(TRIAL_STEPS * arguments.minutes * 60 / trial.elapsed_s)
     report = run(steps, "whole", **{"optimizer.lr": arguments.lr})
     return folder / "whole" / "last.safetensors", report
 
@@ -59,7 +59,7 @@ def trained(architecture, config, minutes, arguments, folder):
 def measure(name, arguments):
     architecture, config = name.partition(",")[0], NETWORKS[name]
     with tempfile.TemporaryDirectory() as folder:
-        weights, report = trained(architecture, config, arguments.minutes, arguments, Path(folder))
+        weights, report = trained(architecture, config, arguments, Path(folder))
         methods = MethodOptions(models=[str(weights)], device="cpu")
         options = EvalOptions(
             data=[arguments.test],

@@ -29,10 +29,10 @@ def score(row):
     return Score(
         dataset=row["set"],
         measured=MEASURED,
-        psnr_in_db=row["psnr_in_db"],
-        psnr_out_db=row["psnr_out_db"],
-        ssim_in=row["ssim_in"],
-        ssim_out=row["ssim_out"],
+        psnr_in_db=round(row["psnr_in_db"], 2),
+        psnr_out_db=round(row["psnr_out_db"], 2),
+        ssim_in=round(row["ssim_in"], 4),
+        ssim_out=round(row["ssim_out"], 4),
         pictures=row["pictures"],
     )
 
@@ -70,10 +70,10 @@ def main():
     training = dict(card.training)
     if arguments.note:
         training["note"] = arguments.note
-    own = [
-        row for row in rows if row.get("method", arguments.weights.name) == arguments.weights.name
-    ]
-    scores = tuple(score(row) for row in own if "psnr_in_db" in row)
+    # Of this file, and with a finite PSNR before: clean pictures have none.
+    name = arguments.weights.name
+    own = [row for row in rows if row.get("method", name) == name]
+    scores = tuple(score(row) for row in own if row.get("psnr_in_db") is not None)
     contexts = [context_needed(model, read_image(path).pixels) for path in arguments.photos]
     # Some more than these needed, and nothing where one of them needed more than was tried.
     context = max(contexts) + MARGIN if all(contexts) else 0

@@ -27,17 +27,7 @@ CAMERA_LEVELS = (5.0, 10.0, 15.0)
 
 
 def row(mean, name):
-    return {
-        "set": name,
-        "method": Path(mean.method).name,
-        "pictures": mean.pictures,
-        "psnr_in_db": round(mean.before.psnr_db, 2),
-        "psnr_out_db": round(mean.after.psnr_db, 2),
-        "least_db": round(mean.least_db, 2),
-        "ssim_in": round(mean.before.ssim, 4),
-        "ssim_out": round(mean.after.ssim, 4),
-        "s_per_megapixel": round(mean.s_per_megapixel, 2),
-    }
+    return mean.to_dict() | {"set": name, "method": Path(mean.method).name}
 
 
 def results(arguments):
@@ -62,10 +52,7 @@ def results(arguments):
     folder = arguments.data / "kodak24" / "clean"
     clean = MethodOptions(models=arguments.model, device="cpu")
     for mean in evaluate(EvalOptions([folder], clean, clean=True)).means:
-        restored = row(mean, "kodak24 as it is")
-        yield {
-            key: value for key, value in restored.items() if key not in {"psnr_in_db", "ssim_in"}
-        }
+        yield row(mean, "kodak24 as it is")
 
 
 def main():
