@@ -7,7 +7,7 @@ section 3 and figures 2 to 4.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,24 +21,42 @@ from models.blocks.resize import bilinear_double, bilinear_halve
 # What each part sees of the training patch, height and width: attention means are over that.
 QUARTER, HALF, WHOLE = (0.5, 0.5), (0.5, 1.0), (1.0, 1.0)
 
+MakeBlock = Callable[[int, tuple[float, float]], nn.Module]
+
 
 @dataclass(frozen=True, slots=True)
-class MPRNetConfig:
-    """Widths of MPRNet; the defaults are the paper's deblurring network."""
+class Widths:
+    """Widths of the three stages; the defaults are the paper's deblurring network."""
 
     features: int = 96
     unet_growth: int = 48  # channels added at each U-Net level
     orsnet_growth: int = 32  # channels added in the full-resolution stage
-    blocks_per_group: int = 8  # attention blocks in each group of the full-resolution stage
-    reduction: int = 4  # squeeze ratio of the channel attention
+    blocks_per_group: int = 8  # blocks in each group of the full-resolution stage
 
     def __post_init__(self) -> None:
-        for name in ("features", "reduction", "blocks_per_group"):
+        for name in ("features", "blocks_per_group"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} is less than 1")
         for name in ("unet_growth", "orsnet_growth"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} {getattr(self, name)} is negative")
+
+    @property
+    def levels(self) -> list[int]:
+        """Channels of the U-Nets at full, half and quarter size."""
+        return [self.features + level * self.unet_growth for level in range(3)]
+
+
+@dataclass(frozen=True, slots=True)
+class MPRNetConfig(Widths):
+    """Size of MPRNet; the defaults are the paper's deblurring network."""
+
+    reduction: int = 4  # squeeze ratio of the channel attention
+
+    def __post_init__(self) -> None:
+        Widths.__post_init__(self)
+        if self.reduction < 1:
+            raise ValueError(f"reduction {self.reduction} is less than 1")
         if self.features < self.reduction:
             raise ValueError(f"features {self.features} is less than reduction {self.reduction}")
 
@@ -48,55 +66,49 @@ DENOISE = MPRNetConfig(features=80)
 DERAIN = MPRNetConfig(features=40, unet_growth=20, orsnet_growth=16)
 
 
-class MPRNet(RestorationModel):
+class ThreeStages(RestorationModel):
     """Three images of the size of the input: (N, 3, H, W) with H and W multiples of 8.
 
-    ``forward`` returns the images of stages 3, 2 and 1. Stage 1 encodes four quarters of the image
-    and decodes two halves, each by itself; stage 2 encodes halves and decodes the whole. That is no
-    saving of memory but part of the network: convolutions and means end where the parts end.
+    ``forward`` returns the images of stages 3, 2 and 1. Whatever blocks it is made of, the network
+    is the same.
     """
 
-    def __init__(self, config: MPRNetConfig = DEBLUR) -> None:
+    def __init__(self, widths: Widths, activation: nn.Module, block: MakeBlock) -> None:
+        """Build the stages.
+
+        Args:
+            widths: of every part.
+            activation: that of all the blocks, which is listed once.
+            block: makes a block of a width, given the share of the training patch that it sees.
+        """
         super().__init__()
-        features = config.features
-        full = features + config.orsnet_growth
-        # One slope for every attention block of the network, as published.
-        self.activation = nn.PReLU()
+        features = widths.features
+        full = features + widths.orsnet_growth
+        self.activation = activation
         self.shallow = nn.ModuleList(
-            nn.Sequential(
-                plain_conv(3, features, 3),
-                ChannelAttentionBlock(features, config.reduction, self.activation, share),
-            )
+            nn.Sequential(plain_conv(3, features, 3), block(features, share))
             for share in (QUARTER, HALF, WHOLE)
         )
         self.encoders = nn.ModuleList(
             [
-                Encoder(config, self.activation, QUARTER, is_second=False),
-                Encoder(config, self.activation, HALF, is_second=True),
+                Encoder(widths, block, QUARTER, is_second=False),
+                Encoder(widths, block, HALF, is_second=True),
             ]
         )
-        self.decoders = nn.ModuleList(
-            Decoder(config, self.activation, share) for share in (HALF, WHOLE)
-        )
+        self.decoders = nn.ModuleList(Decoder(widths, block, share) for share in (HALF, WHOLE))
         self.supervision = nn.ModuleList(SupervisedAttention(features) for _ in range(2))
         self.merges = nn.ModuleList(
             [plain_conv(2 * features, features, 3), plain_conv(2 * features, full, 3)]
         )
-        self.full_resolution = FullResolution(config, self.activation)
+        self.full_resolution = FullResolution(widths, block)
         self.tail = plain_conv(full, 3, 3)
-        self.window: int | None = None
 
-    def set_window(self, side: int | None) -> None:
-        """Restore images larger than ``side`` in one piece; None parts every image.
-
-        Where means are local, see :func:`models.pooling.set_pooling`, the parts would only make
-        the result depend on where the middle of an image or a tile is.
-        """
-        self.window = side
+    def is_parted(self, x: Tensor) -> bool:
+        """Return whether the first stages see an image in parts, each by itself."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        is_parted = self.window is None or max(x.shape[-2:]) <= self.window
-        part, join = (_part, _join) if is_parted else (_keep, _keep)
+        part, join = (_part, _join) if self.is_parted(x) else (_keep, _keep)
 
         halves = part(x, -2)
         quarters = part(halves, -1)
@@ -118,24 +130,53 @@ class MPRNet(RestorationModel):
         return self.tail, second, first
 
 
+class MPRNet(ThreeStages):
+    """Three images of the size of the input: (N, 3, H, W) with H and W multiples of 8.
+
+    Stage 1 encodes four quarters of the image and decodes two halves, each by itself; stage 2
+    encodes halves and decodes the whole. That is no saving of memory but part of the network:
+    convolutions and means end where the parts end.
+    """
+
+    def __init__(self, config: MPRNetConfig = DEBLUR) -> None:
+        # One slope for every attention block of the network, as published.
+        activation = nn.PReLU()
+
+        def block(width: int, share: tuple[float, float]) -> ChannelAttentionBlock:
+            return ChannelAttentionBlock(width, config.reduction, activation, share)
+
+        super().__init__(config, activation, block)
+        self.window: int | None = None
+
+    def is_parted(self, x: Tensor) -> bool:
+        return self.window is None or max(x.shape[-2:]) <= self.window
+
+    def set_window(self, side: int | None) -> None:
+        """Restore images larger than ``side`` in one piece; None parts every image.
+
+        Where means are local, see :func:`models.pooling.set_pooling`, the parts would only make
+        the result depend on where the middle of an image or a tile is.
+        """
+        self.window = side
+
+
 class Encoder(nn.Module):
     """Features at full, half and quarter size; the second one adds those of the first stage."""
 
     def __init__(
         self,
-        config: MPRNetConfig,
-        activation: nn.PReLU,
+        widths: Widths,
+        block: MakeBlock,
         share: tuple[float, float],
         *,
         is_second: bool,
     ) -> None:
         super().__init__()
-        widths = _widths(config)
-        self.levels = _levels(config, activation, share)
+        self.levels = _levels(widths, block, share)
         self.downs = nn.ModuleList(
-            plain_conv(fine, coarse, 1) for fine, coarse in itertools.pairwise(widths)
+            plain_conv(fine, coarse, 1) for fine, coarse in itertools.pairwise(widths.levels)
         )
-        cross = widths if is_second else ()
+        cross = widths.levels if is_second else []
         self.from_encoder = nn.ModuleList(plain_conv(width, width, 1) for width in cross)
         self.from_decoder = nn.ModuleList(plain_conv(width, width, 1) for width in cross)
 
@@ -157,17 +198,15 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Features from coarse to fine, each joined by what the encoder had at its size."""
 
-    def __init__(
-        self, config: MPRNetConfig, activation: nn.PReLU, share: tuple[float, float]
-    ) -> None:
+    def __init__(self, widths: Widths, block: MakeBlock, share: tuple[float, float]) -> None:
         super().__init__()
-        widths = _widths(config)
-        self.levels = _levels(config, activation, share)
+        self.levels = _levels(widths, block, share)
         self.skips = nn.ModuleList(
-            ChannelAttentionBlock(width, config.reduction, activation, _at_level(share, i))
-            for i, width in enumerate(widths[:-1])
+            block(width, _at_level(share, i)) for i, width in enumerate(widths.levels[:-1])
         )
-        self.ups = nn.ModuleList(Up(coarse, fine) for fine, coarse in itertools.pairwise(widths))
+        self.ups = nn.ModuleList(
+            Up(coarse, fine) for fine, coarse in itertools.pairwise(widths.levels)
+        )
 
     def forward(self, encoded: Sequence[Tensor]) -> list[Tensor]:
         """Return features from fine to coarse, like ``encoded``."""
@@ -185,24 +224,21 @@ class FullResolution(nn.Module):
     After each group come the second stage's features of one level, brought to full size.
     """
 
-    def __init__(self, config: MPRNetConfig, activation: nn.PReLU) -> None:
+    def __init__(self, widths: Widths, block: MakeBlock) -> None:
         super().__init__()
-        width = config.features + config.orsnet_growth
-        levels = _widths(config)
+        width = widths.features + widths.orsnet_growth
+        levels = widths.levels
         self.groups = nn.ModuleList(
             nn.Sequential(
-                *(
-                    ChannelAttentionBlock(width, config.reduction, activation)
-                    for _ in range(config.blocks_per_group)
-                ),
+                *(block(width, WHOLE) for _ in range(widths.blocks_per_group)),
                 plain_conv(width, width, 3),
             )
             for _ in levels
         )
         self.encoder_ups = nn.ModuleList(_ups_to_full(levels, i) for i in range(len(levels)))
         self.decoder_ups = nn.ModuleList(_ups_to_full(levels, i) for i in range(len(levels)))
-        self.from_encoder = nn.ModuleList(plain_conv(config.features, width, 1) for _ in levels)
-        self.from_decoder = nn.ModuleList(plain_conv(config.features, width, 1) for _ in levels)
+        self.from_encoder = nn.ModuleList(plain_conv(widths.features, width, 1) for _ in levels)
+        self.from_decoder = nn.ModuleList(plain_conv(widths.features, width, 1) for _ in levels)
 
     def forward(self, x: Tensor, encoded: Sequence[Tensor], decoded: Sequence[Tensor]) -> Tensor:
         for i, group in enumerate(self.groups):
@@ -226,21 +262,10 @@ class Up(nn.Module):
         return bilinear_double(self.conv(x))
 
 
-def _widths(config: MPRNetConfig) -> list[int]:
-    return [config.features + level * config.unet_growth for level in range(3)]
-
-
-def _levels(
-    config: MPRNetConfig, activation: nn.PReLU, share: tuple[float, float]
-) -> nn.ModuleList:
+def _levels(widths: Widths, block: MakeBlock, share: tuple[float, float]) -> nn.ModuleList:
     return nn.ModuleList(
-        nn.Sequential(
-            *(
-                ChannelAttentionBlock(width, config.reduction, activation, _at_level(share, i))
-                for _ in range(2)
-            )
-        )
-        for i, width in enumerate(_widths(config))
+        nn.Sequential(*(block(width, _at_level(share, i)) for _ in range(2)))
+        for i, width in enumerate(widths.levels)
     )
 
 
@@ -274,13 +299,13 @@ def _keep(x: Tensor, dim: int) -> Tensor:
     return x
 
 
-def local_halo(config: MPRNetConfig, window: int) -> int:
+def local_halo(config: Widths, window: int) -> int:
     """Return how many pixels away an output pixel can still depend on with local means.
 
     The longest way leads through every block of every stage, and each adds two convolutions and
     half a window: with windows of useful size that is thousands of pixels, nearly all of them
-    through means, where a pixel is one among many. A test compares this with what is
-    reached.
+    through means, where a pixel is one among many. A window of one pixel stands for blocks that
+    have no means. A test compares this with what is reached.
     """
     first = _block(window, QUARTER, 0) + _coder(window, QUARTER) + _coder(window, HALF)
     second = _coder(window, HALF) + _coder(window, WHOLE)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from models import formresnet, mimo_unet, mirnet, mprnet, pss_nsc
+from models import formresnet, mimo_unet, mirnet, mprnet, mprnet_local, pss_nsc
 from models.base import RestorationModel
 
 
@@ -50,6 +50,13 @@ ARCHITECTURES: dict[str, Architecture] = {
         stage_scales=(1.0, 1.0, 1.0),
         local_halo=mprnet.local_halo,
         patch=256,
+    ),
+    "mprnet-local": Architecture(
+        build=mprnet_local.LocalMPRNet,
+        config=mprnet_local.LocalMPRNetConfig,
+        multiple_of=8,
+        halo=mprnet_local.halo,
+        stage_scales=(1.0, 1.0, 1.0),
     ),
     "mirnet": Architecture(
         build=mirnet.MIRNet,

@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
+from models.mprnet_local import PlainBlock
 from restore_cli.engine.fused.convolution import FusedConv, convolution
 
 
 class FusedResidualBlock(nn.Module):
-    """A :class:`ResidualBlock` in two passes."""
+    """A :class:`ResidualBlock` or :class:`PlainBlock` in two passes."""
 
-    def __init__(self, block: ResidualBlock, dtype: torch.dtype) -> None:
+    def __init__(self, block: ResidualBlock | PlainBlock, slope: float, dtype: torch.dtype) -> None:
         super().__init__()
-        self.conv1 = FusedConv(block.conv1, 0.0, dtype)
-        self.conv2 = FusedConv(block.conv2, None, dtype)
+        self.conv1, self.conv2 = _convolutions(block, slope, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2.plus(self.conv1(x), x)
@@ -57,7 +57,7 @@ class FusedDualAttentionUnit(nn.Module):
 
 
 def _convolutions(
-    block: SharesActivation, slope: float, dtype: torch.dtype
+    block: ResidualBlock | SharesActivation, slope: float, dtype: torch.dtype
 ) -> tuple[FusedConv, FusedConv]:
     if not isinstance(block.conv1, nn.Conv2d) or not isinstance(block.conv2, nn.Conv2d):
         raise TypeError("the block is fused already")

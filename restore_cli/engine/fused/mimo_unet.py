@@ -61,7 +61,7 @@ class ResidualChain(nn.Module):
     def __init__(self, blocks: nn.Sequential, dtype: torch.dtype) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            FusedResidualBlock(_as(ResidualBlock, block), dtype) for block in blocks
+            FusedResidualBlock(_as(ResidualBlock, block), 0.0, dtype) for block in blocks
         )
 
     def forward(self, x: Tensor) -> Tensor:

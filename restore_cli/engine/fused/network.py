@@ -18,6 +18,7 @@ from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mimo_unet import MIMOUNet
 from models.mirnet import DualAttentionUnit
+from models.mprnet_local import PlainBlock
 from restore_cli.engine.fused.blocks import (
     FusedChannelAttentionBlock,
     FusedDualAttentionUnit,
@@ -48,9 +49,9 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
         _fold_activation(module, dtype)
     for name, child in module.named_children():
         if isinstance(child, SharesActivation):
-            _exchange_attention(module, name, child, dtype)
+            _exchange_shared(module, name, child, dtype)
         elif isinstance(child, ResidualBlock):
-            setattr(module, name, FusedResidualBlock(child, dtype))
+            setattr(module, name, FusedResidualBlock(child, 0.0, dtype))
         elif isinstance(child, nn.Conv2d):
             if can_fuse(child):
                 setattr(module, name, FusedConv(child, None, dtype))
@@ -58,7 +59,7 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
             _exchange(child, dtype)
 
 
-def _exchange_attention(
+def _exchange_shared(
     module: nn.Module, name: str, block: SharesActivation, dtype: torch.dtype
 ) -> None:
     slope = _slope_of(block.activation)
@@ -69,6 +70,8 @@ def _exchange_attention(
         return
     if isinstance(block, ChannelAttentionBlock):
         setattr(module, name, FusedChannelAttentionBlock(block, slope, dtype))
+    elif isinstance(block, PlainBlock):
+        setattr(module, name, FusedResidualBlock(block, slope, dtype))
     elif isinstance(block, DualAttentionUnit):
         setattr(module, name, FusedDualAttentionUnit(block, slope, dtype))
 

@@ -12,6 +12,7 @@ from restore_cli.engine.fused.network import fused
 NARROW = {
     "mimo-unet": {"width": 8, "blocks": [1, 2, 1]},
     "mprnet": {"features": 16, "unet_growth": 8, "orsnet_growth": 8, "blocks_per_group": 1},
+    "mprnet-local": {"features": 16, "unet_growth": 8, "orsnet_growth": 8},
     "mirnet": {"features": 16, "groups": 1, "blocks_per_group": 1},
     "pss-nsc": {"width": 8, "units": 1},
     "formresnet": {"features": 8, "depth": 3},
@@ -80,7 +81,7 @@ def test_no_activation_is_left_beside_a_convolution(name):
 @pytest.mark.skipif(
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bf16 on this processor"
 )
-@pytest.mark.parametrize("name", ["mimo-unet", "mprnet", "mirnet"])
+@pytest.mark.parametrize("name", ["mimo-unet", "mprnet", "mprnet-local", "mirnet"])
 @torch.inference_mode()
 def test_bf16_is_close(name):
     network = seeded(name)

@@ -24,6 +24,8 @@ MIRNET = {"features": 8, "groups": 1, "blocks_per_group": 1}
         ("mimo-unet", {"width": 4, "blocks": 1}),
         ("mimo-unet", {"width": 4, "blocks": 2}),
         ("mimo-unet", {"width": 4, "blocks": [1, 2, 3]}),
+        ("mprnet-local", {"features": 2, "unet_growth": 1}),
+        ("mprnet-local", {"features": 2, "unet_growth": 0, "blocks_per_group": 2}),
         ("diffresnet", {"features": 2, "depth": 3}),
         ("formresnet", {"features": 2, "depth": 3, "stages": 3, "channels": 3}),
     ],
