@@ -23,8 +23,9 @@ T = TypeVar("T")
 # whole images, where the C library keeps what is freed (as the commands tell it) and where not: of
 # width 16, 558 and 471 over twelve tiles of 576×592; of width 32, 526 and 447 in two tiles of
 # 720×704. MIRNet in one piece of 128², 256² and 384², its means local from 129² on: 6235, 7194 and
-# 6257. MPRNet without attention by the network alone, one thread, tiles of 640²: 1119 for 16 channels
-# that grow by 8, 1417 for 16 by 16, 1517 with 8 more at full resolution. Not measured on GPUs.
+# 6257. MPRNet without attention by the network alone, one thread, tiles of 640²: 1119 for 16
+# channels that grow by 8, 1417 for 16 by 16, 1517 with 8 more at full resolution. Not measured on
+# GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
     "mimo-unet": lambda config: max(17 * int(config.width), min(32 * int(config.width), 512)),
