@@ -62,9 +62,6 @@ class LocalMPRNet(ThreeStages):
 
         super().__init__(config, activation, block)
 
-    def is_parted(self, x: Tensor) -> bool:
-        return False
-
 
 def halo(config: LocalMPRNetConfig) -> int:
     """Return how many pixels away an output pixel depends on."""

@@ -18,8 +18,10 @@ BUNDLED = Path(__file__).parent / "bundled"
 # The model a task starts with; a task not listed takes its first model by name.
 DEFAULTS = {
     "deblur": "mimo-unet-deblur",
-    "denoise": "mimo-unet-denoise",
+    "denoise": "mprnet-local-denoise",
 }
+
+_OURS = {"local", "slim"}  # in the names of variants of published networks
 
 
 def all_cards() -> tuple[ModelCard, ...]:
@@ -102,6 +104,12 @@ def plain(name: str) -> str:
 
 
 def _is_short_for(short: str, name: str) -> bool:
-    """Return whether the words of ``short`` come in ``name`` in the same order."""
-    words = iter(name.split("-"))
-    return all(word in words for word in short.split("-"))
+    """Return whether the words of ``short`` come in ``name`` in the same order.
+
+    ``mprnet-denoise`` is the published network and not short for a variant of ours.
+    """
+    words, wanted = name.split("-"), short.split("-")
+    rest = iter(words)
+    if not all(word in rest for word in wanted):
+        return False
+    return words[0] not in wanted or _OURS.isdisjoint(words) or not _OURS.isdisjoint(wanted)

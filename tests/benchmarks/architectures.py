@@ -23,7 +23,7 @@ from restore_cli.jobs.eval.run import EvalOptions, evaluate
 from restore_cli.training.config import load_recipe
 from restore_cli.training.trainer import TrainOptions, train
 
-RECIPE = "mimo-unet-denoise"
+RECIPE = "mprnet-local-denoise"
 SIGMA_8BIT = 25.0
 TRIAL_STEPS = 20  # that tell how many there is time for
 
@@ -32,6 +32,8 @@ NETWORKS = {
     "mimo-unet": {"width": 24, "blocks": [3, 3, 4]},
     "mimo-unet, narrower": {"width": 16, "blocks": [2, 2, 8]},
     "mprnet": {"features": 16, "unet_growth": 8, "orsnet_growth": 8, "blocks_per_group": 2},
+    "mprnet-local": {"features": 16, "unet_growth": 16},
+    "mprnet-local, wider": {"features": 24, "unet_growth": 16},
     "mirnet": {"features": 16, "groups": 1, "blocks_per_group": 2},
     "pss-nsc": {"width": 12, "units": 2},
     "diffresnet": {"features": 24, "depth": 12, "channels": 3},

@@ -58,7 +58,7 @@ def results(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", nargs="*", default=["mimo-unet-denoise"])
+    parser.add_argument("--model", nargs="*", default=["mprnet-local-denoise"])
     parser.add_argument("--onnx", type=Path, nargs="*", default=[])
     parser.add_argument("--nlm", action="store_true", help="OpenCV's non-local means, too")
     for result in results(parser.parse_args()):

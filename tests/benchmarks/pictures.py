@@ -69,7 +69,8 @@ def main():
     save("degraded.jpg", side_by_side(*degraded(photo)))
 
     receipt = read_image(SAMPLES / "noisy" / "receipt.png").pixels
-    save("denoise.jpg", side_by_side(receipt, Restorer("mimo-unet-denoise", device="cpu")(receipt)))
+    calm = Restorer("mprnet-local-denoise", device="cpu")(receipt)
+    save("denoise.jpg", side_by_side(receipt, calm))
     rain = RainChain(dry_share=0.0, drops=(4e-3, 4e-3), jpeg_share=0.0)
     wet = spoiled(photo, rain)
     dark = spoiled(photo, DarkChain(lit_share=0.0, stops=(3.0, 3.0), jpeg_share=0.0))

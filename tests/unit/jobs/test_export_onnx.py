@@ -54,6 +54,7 @@ def write(tmp_path):
             8,
             marks=pytest.mark.slow,
         ),
+        pytest.param("mprnet-local", {"features": 8, "unet_growth": 4}, 8, marks=pytest.mark.slow),
         pytest.param(
             "mirnet",
             {"features": 8, "groups": 1, "blocks_per_group": 1, "height": 2},

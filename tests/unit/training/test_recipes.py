@@ -23,6 +23,7 @@ NARROW = {
         "blocks_per_group": 1,
         "reduction": 1,
     },
+    "mprnet-local": {"features": 16, "unet_growth": 4},
     "mirnet": {"features": 32, "groups": 1, "blocks_per_group": 1},
     "pss-nsc": {"width": 4, "units": 2},
     "formresnet": {"features": 6, "depth": 3},

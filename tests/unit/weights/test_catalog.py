@@ -17,7 +17,7 @@ MODELS = {
     "night-deblur": "deblur",
     "mimo-unet-plus-deblur": "deblur",
     "mimo-unet-deblur": "deblur",
-    "mimo-unet-denoise": "denoise",
+    "mprnet-local-denoise": "denoise",
 }
 
 
@@ -36,12 +36,12 @@ def bundled(tmp_path, monkeypatch):
     ("name", "expected"),
     [
         ("mimo-unet-deblur", "mimo-unet-deblur"),
-        ("MIMO_UNet_Denoise", "mimo-unet-denoise"),
+        ("MPRNet_Local_Denoise", "mprnet-local-denoise"),
         ("mimo", "mimo-unet-deblur"),
         ("mimo-unet", "mimo-unet-deblur"),
         ("mimo-plus", "mimo-unet-plus-deblur"),
         ("mimo_plus", "mimo-unet-plus-deblur"),
-        ("denoise", "mimo-unet-denoise"),
+        ("denoise", "mprnet-local-denoise"),
         ("night", "night-deblur"),
     ],
 )
@@ -49,16 +49,23 @@ def test_find(bundled, name, expected):
     assert catalog.find(name).name == expected
 
 
+@pytest.mark.parametrize("name", ["mprnet", "mprnet-denoise"])
+def test_published_networks_are_not_short_for_ours(bundled, name):
+    with pytest.raises(WeightsError, match="no model is called"):
+        catalog.find(name)
+    assert catalog.find("local-denoise").name == "mprnet-local-denoise"
+
+
 def test_near_names_are_suggested(bundled):
     with pytest.raises(WeightsError, match="did you mean mimo-unet-deblur"):
         catalog.find("mimo-unet-debler")
-    with pytest.raises(WeightsError, match="there is mimo-unet-deblur, mimo-unet-denoise, "):
+    with pytest.raises(WeightsError, match="there is mimo-unet-deblur, mprnet-local-denoise, "):
         catalog.find("zzz")
 
 
 def test_each_task_has_its_default(bundled):
     assert catalog.default_for("deblur").name == "mimo-unet-deblur"
-    assert catalog.default_for("denoise").name == "mimo-unet-denoise"
+    assert catalog.default_for("denoise").name == "mprnet-local-denoise"
     with pytest.raises(WeightsError, match="'derain'"):
         catalog.default_for("derain")
 
