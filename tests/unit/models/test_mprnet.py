@@ -7,15 +7,18 @@ from models import create_model
 from models.mprnet import MPRNetConfig
 
 NARROW = {"features": 8, "unet_growth": 4, "orsnet_growth": 4, "blocks_per_group": 1}
+ALIKE = pytest.mark.parametrize("name", ["mprnet", "mprnet-local"])
 
 
-def test_shape():
-    stages = create_model("mprnet", NARROW)(torch.rand(2, 3, 24, 40))
+@ALIKE
+def test_shape(name):
+    stages = create_model(name, NARROW)(torch.rand(2, 3, 24, 40))
     assert [stage.shape for stage in stages] == [(2, 3, 24, 40)] * 3
 
 
-def test_values_of_the_identity():
-    model = create_model("mprnet", NARROW)
+@ALIKE
+def test_values_of_the_identity(name):
+    model = create_model(name, NARROW)
     model.start_from_identity()
     x = torch.rand(1, 3, 16, 24)
     for stage in model(x):

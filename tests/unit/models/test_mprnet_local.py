@@ -9,19 +9,6 @@ from models.mprnet_local import LocalMPRNetConfig
 NARROW = {"features": 8, "unet_growth": 4, "orsnet_growth": 4}
 
 
-def test_shape():
-    stages = create_model("mprnet-local", NARROW)(torch.rand(2, 3, 24, 40))
-    assert [stage.shape for stage in stages] == [(2, 3, 24, 40)] * 3
-
-
-def test_values_of_the_identity():
-    model = create_model("mprnet-local", NARROW)
-    model.start_from_identity()
-    x = torch.rand(1, 3, 16, 24)
-    for stage in model(x):
-        torch.testing.assert_close(stage, x)
-
-
 def test_every_stage_sees_the_image_in_one_piece():
     model = create_model("mprnet-local", NARROW)
     x = torch.rand(1, 3, 16, 24)
@@ -41,8 +28,8 @@ def test_it_is_mprnet_with_the_attention_left_out():
         if name.endswith("attention.excite.weight"):
             weight.data.zero_()  # every gate is then a half
     for name, weight in local.named_parameters():
-        in_block = name.endswith("conv2.weight")
-        weight.data.mul_(0.5 if in_block else 1.0)
+        if name.endswith("conv2.weight"):
+            weight.data.mul_(0.5)
     full.set_window(1)  # in one piece
     x = torch.rand(1, 3, 32, 48)
     for ours, theirs in zip(local(x), full(x), strict=True):
