@@ -26,7 +26,7 @@ Examples:
   restore eval --data levin/ --align --csv levin.csv  shifted pairs; figures in a file
   restore eval --data cbsd68/ --noise 25 -m MODEL --onnx ffdnet.onnx --rival nlm
   restore eval --data cc15/ --onnx ffdnet.onnx --sigma 10 --sigma 15
-  restore eval --data kodak/ --kernels kernels/ --noise 2 --limit 3 --means
+  restore eval --data kodak/ --kernels kernels/ --noise 2 -m MODEL --rival wiener --means
   restore eval --data gopro/ -m a.safetensors -m b.safetensors --restored elsewhere/ --json
 """
 
@@ -35,7 +35,7 @@ COLUMNS = ("set", "picture", "method", "PSNR in", "PSNR out", "gain", "SSIM in",
 TaskName = Literal["deblur", "denoise", "derain", "enhance"]
 
 # As in jobs/eval/methods.py, which would load torch.
-RivalName = Literal["nlm"]
+RivalName = Literal["nlm", "wiener", "richardson-lucy"]
 
 
 def known_rivals(names: list[str] | None) -> list[str] | None:
@@ -100,8 +100,9 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--rival",
-            metavar="nlm",
-            help="Measure a classical method too: OpenCV's non-local means, in 8 bit.",
+            metavar="NAME",
+            help="Measure a classical method too: nlm (OpenCV's non-local means, in 8 bit), wiener"
+            " or richardson-lucy (told the kernel of --kernels); may be repeated.",
             callback=known_rivals,
             show_default=False,
         ),

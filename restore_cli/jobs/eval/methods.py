@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,6 +16,7 @@ from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
 from restore_cli.engine.restorer import Pooling
 from restore_cli.errors import ImageError, UsageError, WeightsError
+from restore_cli.imaging.deconvolution import richardson_lucy, wiener
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.nonlocal_means import nonlocal_means
 from restore_cli.jobs.bench.variants import OnnxRunner
@@ -24,7 +26,7 @@ from restore_cli.jobs.load_restorer import load_restorer
 from restore_cli.jobs.onnx_session import OnnxSession
 from restore_cli.jobs.task_model import choose_model
 
-Rival = Literal["nlm"]
+Rival = Literal["nlm", "wiener", "richardson-lucy"]
 
 # The engine tries out precisions on the middle of its first image, of this side.
 _TRIAL_SIDE = 256
@@ -92,7 +94,7 @@ def load_methods(options: MethodOptions, sets: Sequence[PictureSet]) -> tuple[Me
     for file in dict.fromkeys(options.onnx):
         found += _networks(file, options, threads)
     for name in dict.fromkeys(options.rivals):
-        found += [_NonlocalMeans(name, sigma) for sigma in _told(name, options)]
+        found += _classical(name, options, sets)
     if options.restored and len(sets) > 1:
         raise UsageError("--restored goes with one --data", hint="measure one set at a time")
     found += [_RestoredFolder(folder, sets[0]) for folder in dict.fromkeys(options.restored)]
@@ -157,26 +159,20 @@ class _Network:
         return self._run(sample.degraded)
 
 
-class _NonlocalMeans:
-    """A classical denoiser, told the noise."""
+class _Classical:
+    """A method of no network, told the noise or the kernel."""
 
     is_timed = True
 
-    def __init__(self, name: str, sigma_8bit: float) -> None:
-        self._sigma_8bit = sigma_8bit
-        self.facts = MethodFacts(
-            f"{name} at {sigma_8bit:g}",
-            "classical",
-            precision="8 bit",
-            backend="OpenCV",
-            told_sigma_8bit=sigma_8bit,
-        )
+    def __init__(self, facts: MethodFacts, run: Callable[[Sample], Pixels]) -> None:
+        self.facts = facts
+        self._run = run
 
     def prepare(self, sample: Sample) -> None:
         """Nothing."""
 
     def __call__(self, sample: Sample) -> Pixels:
-        return nonlocal_means(sample.degraded, self._sigma_8bit)
+        return self._run(sample)
 
 
 class _RestoredFolder:
@@ -217,6 +213,50 @@ class _RestoredFolder:
             what = f"is {pixels.shape} (rows, columns, channels), the clean one"
             raise ImageError(f"{what} {sample.clean.shape}", path=file)
         return pixels
+
+
+def _classical(rival: Rival, options: MethodOptions, sets: Sequence[PictureSet]) -> list[Method]:
+    """Return a classical method, as often as there are levels to be told it."""
+    if rival != "nlm" and not all(pictures.degrading.kernels for pictures in sets):
+        raise UsageError(f"{rival} needs to be told the kernel", hint="with --kernels")
+    if rival == "richardson-lucy":
+        facts = MethodFacts(rival, "classical", precision="fp32", backend="OpenCV")
+        return [_Classical(facts, _by_richardson_lucy)]
+    run, precision, backend = _TOLD_NOISE[rival]
+    return [
+        _Classical(
+            MethodFacts(
+                f"{rival} at {sigma:g}", "classical", precision, backend, told_sigma_8bit=sigma
+            ),
+            partial(run, sigma_8bit=sigma),
+        )
+        for sigma in _told(rival, options)
+    ]
+
+
+def _by_nonlocal_means(sample: Sample, sigma_8bit: float) -> Pixels:
+    return nonlocal_means(sample.degraded, sigma_8bit)
+
+
+def _by_wiener(sample: Sample, sigma_8bit: float) -> Pixels:
+    return wiener(sample.degraded, _kernel(sample), sigma_8bit)
+
+
+def _by_richardson_lucy(sample: Sample) -> Pixels:
+    return richardson_lucy(sample.degraded, _kernel(sample))
+
+
+# By name: what it does with a picture and the noise, and how it computes.
+_TOLD_NOISE = {
+    "nlm": (_by_nonlocal_means, "8 bit", "OpenCV"),
+    "wiener": (_by_wiener, "fp64", "NumPy"),
+}
+
+
+def _kernel(sample: Sample) -> Pixels:
+    if sample.kernel is None:
+        raise ValueError(f"nothing is known of what blurred {sample.name}")
+    return sample.kernel
 
 
 def _networks(file: Path, options: MethodOptions, threads: int) -> list[Method]:

@@ -61,6 +61,7 @@ class Sample:
     name: str
     degraded: Pixels
     clean: Pixels
+    kernel: Pixels | None = None  # (k, k), that blurred it here
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ class PictureSet:
             if not kernels:
                 yield Sample(next(names), clean + noise, clean)
             for kernel in kernels:
-                yield Sample(next(names), _blurred(clean, kernel, pair.clean) + noise, clean)
+                degraded = _blurred(clean, kernel, pair.clean) + noise
+                yield Sample(next(names), degraded, clean, kernel.numpy())
 
     def _read(self, path: Path) -> Pixels:
         pixels = read_image(path).pixels

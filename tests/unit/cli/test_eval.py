@@ -124,6 +124,7 @@ def folder(tmp_path, monkeypatch):
         (["--data", ".", "--noise", "5"], 2, "these pictures are degraded already"),
         (["--data", ".", "--rival", "bm3d"], 2, "'bm3d' is none of nlm"),
         (["--data", ".", "--rival", "nlm"], 2, "nlm needs to be told the noise"),
+        (["--data", ".", "--rival", "wiener"], 2, "wiener needs to be told the kernel"),
         (["--data", ".", "-m", "nope"], 4, "no model is called 'nope'"),
         (["--data", ".", "--task", "derain"], 4, "no model for derain"),
         (["--data", ".", "--restored", "gone"], 2, "gone: no such folder"),

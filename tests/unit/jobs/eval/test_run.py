@@ -136,6 +136,19 @@ def test_nonlocal_means_takes_noise_away(tmp_path, save):
     assert all(row.gain_db > 5 for row in report.rows)
 
 
+def test_classical_deblurring_is_told_the_kernel(tmp_path, save, rng):
+    squares = rng.uniform(0.2, 0.8, (5, 6, 3)).repeat(10, axis=0).repeat(10, axis=1)
+    save(tmp_path / "set" / "a.png", squares)
+    kernel = np.zeros((5, 5), np.float32)
+    kernel[2, 1:4] = 0.25, 0.5, 0.25
+    np.save(tmp_path / "line.npy", kernel)
+    how = {"kernels": [tmp_path / "line.npy"], "noise_sigma_8bit": 1}
+    rivals = ["wiener", "richardson-lucy"]
+    report = measured(tmp_path / "set", how=how, rivals=rivals, sigmas_8bit=[1])
+    assert [row.method for row in report.rows] == ["wiener at 1", "richardson-lucy"]
+    assert all(row.gain_db > 2 for row in report.rows)
+
+
 def test_aligned(tmp_path, save, rng):
     clean = rng.random((50, 60, 3))
     save(tmp_path / "set" / "sharp" / "a.png", clean)
