@@ -97,10 +97,8 @@ class ThreeStages(RestorationModel):
         )
         self.decoders = nn.ModuleList(Decoder(widths, block, share) for share in (HALF, WHOLE))
         self.supervision = nn.ModuleList(SupervisedAttention(features) for _ in range(2))
-        self.merges = nn.ModuleList(
-            [plain_conv(2 * features, features, 3), plain_conv(2 * features, full, 3)]
-        )
-        self.full_resolution = FullResolution(widths, block)
+        self.merges = nn.ModuleList(Merge(features, width) for width in (features, full))
+        self.full_resolution: nn.Module = FullResolution(widths, block)
         self.tail = plain_conv(full, 3, 3)
 
     def is_parted(self, x: Tensor) -> bool:
@@ -118,12 +116,13 @@ class ThreeStages(RestorationModel):
         gated, image = self.supervision[0](decoded[0], halves)
         first = join(image, -2)
 
-        merged = self.merges[0](torch.cat([self.shallow[1](halves), gated], dim=1))
+        merged = self.merges[0](self.shallow[1](halves), gated)
         encoded = [join(level, -2) for level in self.encoders[1](merged, encoded, decoded)]
         decoded = self.decoders[1](encoded)
         gated, second = self.supervision[1](decoded[0], x)
 
-        merged = self.merges[1](torch.cat([self.shallow[2](x), gated], dim=1))
+        merged = self.merges[1](self.shallow[2](x), gated)
+        del gated  # at full size, where memory is needed most from here on
         return self.tail(self.full_resolution(merged, encoded, decoded)) + x, second, first
 
     def output_layers(self) -> tuple[nn.Module, ...]:
@@ -219,6 +218,18 @@ class Decoder(nn.Module):
         return features
 
 
+class Merge(nn.Module):
+    """3×3 convolution of an image's features and those that the stage before has gated."""
+
+    def __init__(self, features: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv = plain_conv(2 * features, channels_out, 3)
+
+    def forward(self, x: Tensor, gated: Tensor) -> Tensor:
+        merged: Tensor = self.conv(torch.cat([x, gated], dim=1))
+        return merged
+
+
 class FullResolution(nn.Module):
     """Original-resolution subnetwork (ORSNet): groups of attention blocks, nothing resized.
 
@@ -244,9 +255,23 @@ class FullResolution(nn.Module):
     def forward(self, x: Tensor, encoded: Sequence[Tensor], decoded: Sequence[Tensor]) -> Tensor:
         for i, group in enumerate(self.groups):
             x = x + group(x)
-            x = x + self.from_encoder[i](self.encoder_ups[i](encoded[i]))
-            x = x + self.from_decoder[i](self.decoder_ups[i](decoded[i]))
+            x = x + self.of_level(i, encoded[i], decoded[i])
         return x
+
+    def of_level(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
+        """Return what the second stage's features of one level add, at full size.
+
+        Published with a doubling before each 1×1 convolution and the sum at the end: all of these
+        commute, and this order is least work.
+        """
+        for up in self.encoder_ups[level].children():
+            encoded = up.get_submodule("conv")(encoded)
+        for up in self.decoder_ups[level].children():
+            decoded = up.get_submodule("conv")(decoded)
+        total: Tensor = self.from_encoder[level](encoded) + self.from_decoder[level](decoded)
+        for _ in range(level):
+            total = bilinear_double(total)
+        return total
 
 
 class Up(nn.Module):

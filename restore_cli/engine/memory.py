@@ -23,15 +23,15 @@ T = TypeVar("T")
 # whole images, where the C library keeps what is freed (as the commands tell it) and where not: of
 # width 16, 558 and 471 over twelve tiles of 576×592; of width 32, 526 and 447 in two tiles of
 # 720×704. MIRNet in one piece of 128², 256² and 384², its means local from 129² on: 6235, 7194 and
-# 6257. MPRNet without attention by the network alone, one thread, tiles of 640²: 1119 for 16
-# channels that grow by 8, 1417 for 16 by 16, 1517 with 8 more at full resolution. Not measured on
-# GPUs.
+# 6257. MPRNet without attention by the network alone, freed memory kept: of 16 channels that
+# grow by 8, at most 991; of 24 by 16, 1431 for two tiles of 512² and 1748 for one of 768². Not
+# measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
     "mimo-unet": lambda config: max(17 * int(config.width), min(32 * int(config.width), 512)),
     "mprnet": lambda config: 82 * int(config.features),
     "mprnet-local": lambda config: (
-        60 * int(config.features + config.orsnet_growth) + 48 * int(config.unet_growth)
+        56 * int(config.features + config.orsnet_growth) + 32 * int(config.unet_growth)
     ),
     "mirnet": lambda config: 104 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),
@@ -54,6 +54,10 @@ _GUESSED_FREE_BYTES = 2 * 2**30  # where the system does not tell
 
 # CPU allocator on Linux, on Windows, Apple GPUs: these raise no class of their own.
 _ALLOCATOR_MESSAGES = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
+
+# glibc cannot use the place of an aligned block for another of its size, so that parts of a network
+# leave nearly as much behind as they work in (sourceware.org, bug 14581).
+_WORTH_GIVING_BACK = 8 * 2**20
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -107,6 +111,12 @@ def give_back_freed() -> None:
     """Return to the system what the C library keeps of the memory that was freed; glibc only."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def give_back_beside(tensor: torch.Tensor) -> None:
+    """Do so where a tensor is as large as those that leave much behind."""
+    if tensor.nbytes > _WORTH_GIVING_BACK:
+        give_back_freed()
 
 
 def available_bytes(device: torch.device) -> int:

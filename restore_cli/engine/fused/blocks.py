@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -9,10 +11,44 @@ from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
-from restore_cli.engine.fused.convolution import FusedConv, convolution
+from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
 
 
-class FusedResidualBlock(nn.Module):
+def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
+    """Return a residual block, with channel attention or without, for inference.
+
+    Raises:
+        TypeError: another kind of block.
+    """
+    if isinstance(block, ResidualBlock):
+        return FusedResidualBlock(block, 0.0, dtype)
+    if isinstance(block, SharesActivation):
+        slope = slope_of(block.activation)
+        if slope is not None and isinstance(block, PlainBlock):
+            return FusedResidualBlock(block, slope, dtype)
+        if slope is not None and isinstance(block, ChannelAttentionBlock):
+            return FusedChannelAttentionBlock(block, slope, dtype)
+    raise TypeError(f"no fused block for a {type(block).__name__}")
+
+
+def slope_of(layer: nn.Module) -> float | None:
+    """Return what an activation multiplies negative numbers by; None if that is not all it does."""
+    if isinstance(layer, nn.ReLU):
+        return 0.0
+    if isinstance(layer, nn.PReLU) and layer.num_parameters == 1:
+        return float(layer.weight.item())
+    return None
+
+
+class FusedBlock(nn.Module):
+    """A block that adds to its input, in memory of its own or in that of the input."""
+
+    def update(self, x: Tensor) -> Tensor:
+        """Return ``forward(x)``, in the memory of ``x``."""
+        return x.copy_(self(x))
+
+
+class FusedResidualBlock(FusedBlock):
     """A :class:`ResidualBlock` or :class:`PlainBlock` in two passes."""
 
     def __init__(self, block: ResidualBlock | PlainBlock, slope: float, dtype: torch.dtype) -> None:
@@ -22,8 +58,11 @@ class FusedResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2.plus(self.conv1(x), x)
 
+    def update(self, x: Tensor) -> Tensor:
+        return self.conv2.add_to(x, self.conv1(x))
 
-class FusedChannelAttentionBlock(nn.Module):
+
+class FusedChannelAttentionBlock(FusedBlock):
     """A :class:`ChannelAttentionBlock` that works in the memory of its own features."""
 
     def __init__(self, block: ChannelAttentionBlock, slope: float, dtype: torch.dtype) -> None:
@@ -35,6 +74,24 @@ class FusedChannelAttentionBlock(nn.Module):
         features = self.conv2(self.conv1(x))
         gated: Tensor = features.mul_(self.attention.gate(features))
         return gated.add_(x) if gated.dtype == x.dtype else gated + x
+
+    def update(self, x: Tensor) -> Tensor:
+        features = self.conv2(self.conv1(x))
+        return x.addcmul_(features, self.attention.gate(features))
+
+
+class BlockChain(nn.Module):
+    """Blocks, one after another, in the memory of the input unless that is to be kept."""
+
+    def __init__(self, blocks: Iterable[nn.Module], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(fused_block(block, dtype) for block in blocks)
+
+    def forward(self, x: Tensor, *, keep: bool = False) -> Tensor:
+        for module in self.blocks:
+            block = as_kind(FusedBlock, module)
+            x, keep = block(x) if keep else block.update(x), False
+        return x
 
 
 class FusedDualAttentionUnit(nn.Module):

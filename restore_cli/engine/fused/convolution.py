@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from restore_cli.engine.kernels import winograd
+
+M = TypeVar("M", bound=nn.Module)
 
 _TUNED_SIDE = 256  # of the image that oneDNN chooses the order of the weights for
 
@@ -107,3 +111,14 @@ def convolution(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Con
     conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
     conv.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
     return conv
+
+
+def as_kind(kind: type[M], module: nn.Module) -> M:
+    """Return a part of a network as what it is.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(module, kind):
+        raise TypeError(f"a {type(module).__name__}, where a {kind.__name__} was trained")
+    return module

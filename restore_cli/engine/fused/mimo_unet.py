@@ -7,12 +7,11 @@ part and never looks at it again, so that three of them at a time are enough.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from models.blocks.conv import ConvReLU, ResidualBlock, UpConvReLU
+from models.blocks.conv import ConvReLU, UpConvReLU
 from models.mimo_unet import (
     FeatureAttention,
     FeatureFusion,
@@ -21,18 +20,12 @@ from models.mimo_unet import (
     ShallowFeatures,
     smaller,
 )
-from restore_cli.engine.fused.blocks import FusedResidualBlock
-from restore_cli.engine.fused.convolution import FusedConv, convolution
-from restore_cli.engine.memory import give_back_freed
-
-M = TypeVar("M", bound=nn.Module)
+from restore_cli.engine.fused.blocks import BlockChain
+from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
+from restore_cli.engine.memory import give_back_beside
 
 _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of each 2×2 pixels, by row and column
 _BAND_BYTES = 4 * 2**20  # of what is merged at a time: about what a core's caches hold
-
-# Of a tensor at full size. glibc cannot use the place of an aligned block for another of its size,
-# so that the encoders leave nearly as much behind as they work in (sourceware.org, bug 14581).
-_WORTH_GIVING_BACK = 8 * 2**20
 
 
 def exchange_parts(network: MIMOUNet, dtype: torch.dtype) -> None:
@@ -43,32 +36,17 @@ def exchange_parts(network: MIMOUNet, dtype: torch.dtype) -> None:
     """
     for levels in (network.encoders, network.decoders):
         for i, blocks in enumerate(levels):
-            levels[i] = ResidualChain(_as(nn.Sequential, blocks), dtype)
+            levels[i] = BlockChain(as_kind(nn.Sequential, blocks), dtype)
     for i in range(len(network.merges)):
-        fusion, merge = _as(FeatureFusion, network.fusions[i]), _as(Merge, network.merges[i])
+        fusion = as_kind(FeatureFusion, network.fusions[i])
+        merge = as_kind(Merge, network.merges[i])
         network.fusions[i] = FusedFeatureFusion(fusion, merge, dtype)
         network.merges[i] = FusedMerge(merge, dtype)
-        network.ups[i] = PackedUp(_as(UpConvReLU, network.ups[i]), dtype)
-        shallow = _as(ShallowFeatures, network.shallow[i])
+        network.ups[i] = PackedUp(as_kind(UpConvReLU, network.ups[i]), dtype)
+        shallow = as_kind(ShallowFeatures, network.shallow[i])
         network.shallow[i] = FusedShallowFeatures(shallow, dtype)
-        attention = _as(FeatureAttention, network.attention[i])
+        attention = as_kind(FeatureAttention, network.attention[i])
         network.attention[i] = FusedFeatureAttention(attention, dtype)
-
-
-class ResidualChain(nn.Module):
-    """Residual blocks, one after another, in the memory of the input."""
-
-    def __init__(self, blocks: nn.Sequential, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(
-            FusedResidualBlock(_as(ResidualBlock, block), 0.0, dtype) for block in blocks
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        for module in self.blocks:
-            block = _as(FusedResidualBlock, module)
-            x = block.conv2.add_to(x, block.conv1(x))
-        return x
 
 
 class FusedShallowFeatures(nn.Module):
@@ -76,7 +54,7 @@ class FusedShallowFeatures(nn.Module):
 
     def __init__(self, shallow: ShallowFeatures, dtype: torch.dtype) -> None:
         super().__init__()
-        convs = [_as(nn.Conv2d, _as(ConvReLU, layer)[0]) for layer in shallow.body]
+        convs = [as_kind(nn.Conv2d, as_kind(ConvReLU, layer)[0]) for layer in shallow.body]
         *first, self.last = (FusedConv(conv, 0.0, dtype) for conv in convs)
         self.first = nn.Sequential(*first)
         project = shallow.project
@@ -109,7 +87,7 @@ class FusedFeatureFusion(nn.Module):
     def __init__(self, fusion: FeatureFusion, merge: Merge, dtype: torch.dtype) -> None:
         super().__init__()
         self.level = fusion.level
-        reduce = _as(nn.Conv2d, fusion.reduce[0])
+        reduce = as_kind(nn.Conv2d, fusion.reduce[0])
         weights = torch.split(reduce.weight, fusion.widths, dim=1)
         self.terms = nn.ModuleList(
             FusedConv(convolution(weight, reduce.bias if i == self.level else None), None, dtype)
@@ -119,7 +97,7 @@ class FusedFeatureFusion(nn.Module):
 
     def add_term(self, terms: list[Tensor], features: Tensor, scale: int) -> None:
         """Append or add what one scale adds; the first of its own in the memory of the features."""
-        conv = _as(FusedConv, self.terms[scale])
+        conv = as_kind(FusedConv, self.terms[scale])
         if scale != self.level:
             terms.append(conv(smaller(features, max(0, self.level - scale))))
         elif terms:
@@ -134,8 +112,7 @@ class FusedFeatureFusion(nn.Module):
         total = terms.pop()
         while terms:
             total = _add_enlarged(terms.pop(), total)
-        if total.nbytes > _WORTH_GIVING_BACK:
-            give_back_freed()
+        give_back_beside(total)
         fused: Tensor = self.conv(total.relu_())
         return fused
 
@@ -154,7 +131,7 @@ class PackedUp(nn.Module):
 
     def __init__(self, layer: UpConvReLU, dtype: torch.dtype) -> None:
         super().__init__()
-        up = _as(nn.ConvTranspose2d, layer[0])
+        up = as_kind(nn.ConvTranspose2d, layer[0])
         weight = up.weight.detach().transpose(0, 1)  # (out, in, 4, 4)
         taps = weight.new_zeros(2, 2, *weight.shape[:2], 3, 3)
         for a, b in _CORNERS:
@@ -226,7 +203,7 @@ def _followed(conv: nn.Conv2d, merge: Merge) -> nn.Conv2d:
     """Return a 3×3 convolution followed by a merge's of what was kept, with the merge's bias."""
     weight = _halves(merge)[1][:, :, 0, 0].double()
     before, after = (
-        layer.get_parameter("bias").double() for layer in (conv, _as(nn.Conv2d, merge[0]))
+        layer.get_parameter("bias").double() for layer in (conv, as_kind(nn.Conv2d, merge[0]))
     )
     folded = torch.einsum("oc,cihw->oihw", weight, conv.weight.double())
     return convolution(folded.float(), (after + weight @ before).float(), padding=1)
@@ -236,10 +213,3 @@ def _halves(merge: Merge) -> tuple[Tensor, Tensor]:
     """Return the weights of a merge's inputs, from below and kept."""
     deep, kept = merge[0].get_parameter("weight").detach().chunk(2, dim=1)
     return deep, kept
-
-
-def _as(kind: type[M], module: nn.Module) -> M:
-    """Return a part as what it is."""
-    if not isinstance(module, kind):
-        raise TypeError(f"a {type(module).__name__}, where a {kind.__name__} was trained")
-    return module

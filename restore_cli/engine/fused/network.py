@@ -14,18 +14,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.base import RestorationModel
-from models.blocks.attention import ChannelAttentionBlock, SharesActivation
+from models.blocks.attention import SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mimo_unet import MIMOUNet
 from models.mirnet import DualAttentionUnit
-from models.mprnet_local import PlainBlock
-from restore_cli.engine.fused.blocks import (
-    FusedChannelAttentionBlock,
-    FusedDualAttentionUnit,
-    FusedResidualBlock,
-)
+from models.mprnet import ThreeStages
+from restore_cli.engine.fused import mimo_unet, mprnet
+from restore_cli.engine.fused.blocks import FusedDualAttentionUnit, fused_block, slope_of
 from restore_cli.engine.fused.convolution import FusedConv, can_fuse
-from restore_cli.engine.fused.mimo_unet import exchange_parts
 
 
 def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> RestorationModel:
@@ -37,7 +33,9 @@ def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> Rest
     """
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if isinstance(network, MIMOUNet):
-        exchange_parts(network, dtype)
+        mimo_unet.exchange_parts(network, dtype)
+    elif isinstance(network, ThreeStages):
+        mprnet.exchange_parts(network, dtype)
     _exchange(network, dtype)
     return network
 
@@ -51,7 +49,7 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
         if isinstance(child, SharesActivation):
             _exchange_shared(module, name, child, dtype)
         elif isinstance(child, ResidualBlock):
-            setattr(module, name, FusedResidualBlock(child, 0.0, dtype))
+            setattr(module, name, fused_block(child, dtype))
         elif isinstance(child, nn.Conv2d):
             if can_fuse(child):
                 setattr(module, name, FusedConv(child, None, dtype))
@@ -62,18 +60,14 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
 def _exchange_shared(
     module: nn.Module, name: str, block: SharesActivation, dtype: torch.dtype
 ) -> None:
-    slope = _slope_of(block.activation)
     for child in block.children():
         if not isinstance(child, nn.Conv2d):  # its own convolutions are for what it becomes
             _exchange(child, dtype)
-    if slope is None:
-        return
-    if isinstance(block, ChannelAttentionBlock):
-        setattr(module, name, FusedChannelAttentionBlock(block, slope, dtype))
-    elif isinstance(block, PlainBlock):
-        setattr(module, name, FusedResidualBlock(block, slope, dtype))
-    elif isinstance(block, DualAttentionUnit):
+    slope = slope_of(block.activation)
+    if slope is not None and isinstance(block, DualAttentionUnit):
         setattr(module, name, FusedDualAttentionUnit(block, slope, dtype))
+    elif slope is not None:
+        setattr(module, name, fused_block(block, dtype))
 
 
 def _fold_normalization(layers: nn.Sequential) -> None:
@@ -85,17 +79,8 @@ def _fold_normalization(layers: nn.Sequential) -> None:
 def _fold_activation(layers: nn.Sequential, dtype: torch.dtype) -> None:
     places = [i for i, layer in enumerate(layers) if not isinstance(layer, nn.Identity)]
     for i, j in itertools.pairwise(places):
-        conv, slope = layers[i], _slope_of(layers[j])
+        conv, slope = layers[i], slope_of(layers[j])
         if isinstance(conv, nn.Conv2d) and can_fuse(conv) and slope is not None:
             layers[i], layers[j] = FusedConv(conv, slope, dtype), nn.Identity()
         elif isinstance(conv, nn.ConvTranspose2d) and slope is not None:
             layers[j] = nn.LeakyReLU(slope, inplace=True)  # in the memory of what it follows
-
-
-def _slope_of(layer: nn.Module) -> float | None:
-    """Return what an activation multiplies negative numbers by; None if that is not all it does."""
-    if isinstance(layer, nn.ReLU):
-        return 0.0
-    if isinstance(layer, nn.PReLU) and layer.num_parameters == 1:
-        return float(layer.weight.item())
-    return None

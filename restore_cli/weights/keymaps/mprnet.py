@@ -58,8 +58,8 @@ RULES = (
     ("^full_resolution.conv_dec1.", "full_resolution.from_decoder.0."),
     ("^full_resolution.conv_dec2.", "full_resolution.from_decoder.1."),
     ("^full_resolution.conv_dec3.", "full_resolution.from_decoder.2."),
-    ("^concat12.", "merges.0."),
-    ("^concat23.", "merges.1."),
+    ("^concat12.", "merges.0.conv."),
+    ("^concat23.", "merges.1.conv."),
 )
 
 ALIASES = (

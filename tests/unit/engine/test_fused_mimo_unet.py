@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.blocks.conv import ResidualBlock, UpConvReLU
+from models.blocks.conv import UpConvReLU
 from models.mimo_unet import FeatureAttention, MIMOUNet, MIMOUNetConfig, ShallowFeatures
 from restore_cli.engine.fused import mimo_unet as parts
 from restore_cli.engine.fused.convolution import FusedConv
@@ -22,16 +22,6 @@ def kernels(request, monkeypatch):
 def features(channels, height=20, width=28, count=1):
     x = torch.randn(count, channels, height, width)
     return x.contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_chain_works_in_the_memory_of_its_input(count):
-    blocks = nn.Sequential(ResidualBlock(8), ResidualBlock(8))
-    x = features(8, count=count)
-    expected = blocks(x)
-    result = parts.ResidualChain(blocks, torch.float32)(x)
-    torch.testing.assert_close(result, expected, **CLOSE)
-    assert result.data_ptr() == x.data_ptr()
 
 
 def test_attention_works_in_the_memory_of_its_inputs():
