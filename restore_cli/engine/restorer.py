@@ -38,7 +38,7 @@ from restore_cli.engine.memory import (
 )
 from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.runners import BatchRunner, CoreRunner, Runner
-from restore_cli.engine.streaming import ArraySource, PixelSource
+from restore_cli.engine.streaming import ArraySource, MirroredSource, PixelSource
 from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
 from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
 from restore_cli.engine.tta import over_eight_views
@@ -237,9 +237,10 @@ class Restorer:
         return self._grid(height, width, layout.tile), layout.at_once
 
     def _grid(self, height: int, width: int, tile: int) -> Grid:
+        border = self.card.border
         return make_grid(
-            height,
-            width,
+            height + 2 * border,
+            width + 2 * border,
             tile=tile,
             halo=self.context(tile),
             fade=_fade(tile),
@@ -251,6 +252,8 @@ class Restorer:
     ) -> Iterator[Pixels]:
         """Yield restored and checked rows (h, W, C)."""
         height, width, channels = source.shape
+        border = self.card.border
+        bordered = MirroredSource(source, border) if border else source
         context = self.context(tile)
         needed = self.card.context or self.halo or "the whole image"
         is_short = isinstance(needed, str) or context < needed
@@ -261,12 +264,13 @@ class Restorer:
         check = ColourCheck(self.card.task) if self._check else None
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
-            window = to_tensor(source.read(top, bottom, left, right))
+            window = to_tensor(bordered.read(top, bottom, left, right))
             return pad_to_multiple(window, self.multiple_of)
 
         top = 0
         run = partial(self.restore_tiles, at_once=at_once)
-        for tensor in restore_rows(run, read, self._grid(height, width, tile), progress):
+        restored = restore_rows(run, read, self._grid(height, width, tile), progress)
+        for tensor in _without_border(restored, border, height):
             rows = to_pixels(tensor, channels)
             if check is not None or self._strength < 1:
                 before = source.read(top, top + len(rows), 0, width)
@@ -307,6 +311,7 @@ class Restorer:
 
     def _layout(self, height: int, width: int) -> Layout:
         """Return the tiles to start with."""
+        height, width = height + 2 * self.card.border, width + 2 * self.card.border
         smallest, longest = self._smallest(), max(height, width)
         free = self.max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
 
@@ -352,6 +357,17 @@ def _runner(device: torch.device) -> Runner:
     if device.type == "cpu":
         return CoreRunner(torch.get_num_threads())
     return BatchRunner(device, _BATCH)
+
+
+def _without_border(parts: Iterator[Tensor], border: int, height: int) -> Iterator[Tensor]:
+    """Yield rows (1, C, h, W) of an image of ``height``, given those with a border around them."""
+    top = -border
+    for part in parts:
+        first, last = max(0, -top), max(0, height - top)
+        inner = part[..., first:last, border : part.shape[-1] - border]
+        if inner.shape[-2]:
+            yield inner
+        top += part.shape[-2]
 
 
 def _fewer(layout: Layout, tile: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restore_cli.engine.channels import Pixels
 
@@ -45,3 +46,31 @@ class ArraySource:
 
     def read(self, top: int, bottom: int, left: int, right: int) -> Pixels:
         return self._pixels[top:bottom, left:right]
+
+
+class MirroredSource:
+    """An image extended by its mirrored self at each side, the last row not repeated."""
+
+    def __init__(self, source: PixelSource, border: int) -> None:
+        self._source = source
+        self._border = border
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        height, width, channels = self._source.shape
+        return height + 2 * self._border, width + 2 * self._border, channels
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> Pixels:
+        height, width, _ = self._source.shape
+        rows = _mirrored(top - self._border, bottom - self._border, height)
+        columns = _mirrored(left - self._border, right - self._border, width)
+        top, left = int(rows.min()), int(columns.min())
+        window = self._source.read(top, int(rows.max()) + 1, left, int(columns.max()) + 1)
+        return window[np.ix_(rows - top, columns - left)]
+
+
+def _mirrored(start: int, stop: int, size: int) -> NDArray[np.intp]:
+    """Return where along an axis of ``size`` pixels those from ``start`` to ``stop`` are found."""
+    there_and_back = max(1, 2 * (size - 1))
+    places = np.arange(start, stop) % there_and_back
+    return np.minimum(places, there_and_back - places)

@@ -116,6 +116,7 @@ class TrainConfig:
     # Deviation of the truncated normal distribution that weights start from, biases at 0; 0: the
     # network's own start.
     initial_std: float = 0.0
+    border: int = 0  # see ModelCard
     is_grey: bool = False  # train on one grey plane, for networks that restore plane by plane
     seed: int = 1
     ema_decay: float = 0.0  # 0: no averaged weights

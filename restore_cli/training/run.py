@@ -119,6 +119,7 @@ class Run:
             summary=config.summary,
             licence=config.licence,
             version=config.version,
+            border=config.border,
             training={
                 "recipe": config.name,
                 "steps": self.progress.step,

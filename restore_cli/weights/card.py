@@ -13,7 +13,7 @@ from restore_cli.errors import WeightsError
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
-_OPTIONAL = ("sha256", "context")
+_OPTIONAL = ("sha256", "context", "border")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ class ModelCard:
     # Pixels of surroundings with which these weights were measured to restore a tile as they do the
     # whole image, to 1e-6; often far less than the network could look at. 0: not measured.
     context: int = 0
+    # Pixels by which an image is mirrored at each side before it is restored, and cut after: what
+    # convolutions take for black beyond the border darkens the outermost rows of some networks.
+    border: int = 0
     sha256: str = ""  # of the tensors, see header.content_sha256; empty until saved
 
     def to_json(self) -> str:

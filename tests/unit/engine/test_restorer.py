@@ -211,6 +211,20 @@ def test_measured_context_makes_tiles_larger_inside(narrow):
     assert Restorer((network, measured), overlap=40).context(256) == 40
 
 
+@pytest.mark.parametrize("tile", [0, 192])
+def test_a_border_is_mirrored_and_cut(narrow, rng, tile):
+    network, card = narrow
+    bordered = (network, dataclasses.replace(card, border=16))
+    pixels = rng.random((203, 301, 3), dtype=np.float32)
+    around = np.pad(pixels, ((16, 16), (16, 16), (0, 0)), mode="reflect")
+    expected = Restorer(narrow, tile=0, check=False)(around)[16:-16, 16:-16]
+    restorer = Restorer(bordered, tile=tile, check=False)
+    np.testing.assert_allclose(restorer(pixels), expected, rtol=0, atol=1e-5)
+    rows = np.concatenate(list(restorer.stream(Recorded(pixels))))
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-5)
+    assert restorer(pixels[:3, :5]).shape == (3, 5, 3)
+
+
 def test_errors(narrow):
     for options in ({"strength": 1.5}, {"overlap": -1}):
         with pytest.raises(ValueError, match=str(*options.values())):

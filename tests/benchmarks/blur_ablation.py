@@ -1,0 +1,98 @@
+"""What each part of the blur synthesis is worth: short equal trainings, measured on real pairs.
+
+    python tests/benchmarks/blur_ablation.py --photos FOLDER --data SETS --weights FILE
+
+Each training starts from the same weights and differs from the recipe in one thing; all see photos
+in the same order, with the same optimizer and a learning rate that falls to zero. Then the gains on
+``gopro_avg``, ``gopro`` and ``levin`` below SETS are measured, by what ``restore eval`` runs. One
+line of JSON for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from restore_cli.jobs.eval.methods import MethodOptions
+from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.training.config import load_recipe
+from restore_cli.training.trainer import TrainOptions, train
+from restore_cli.weights.files import load_model
+
+RECIPE = "mimo-unet-deblur"
+BATCH, PATCH = 4, 128
+
+VARIANTS = {
+    "the recipe": {},
+    "target in the middle of the streak": {"middle_share": 0.0},
+    "target at half time": {"middle_share": 1.0},
+    "linear light only": {"display_share": 0.0},
+    "display values only": {"display_share": 1.0},
+    "no moving layers": {"layer_share": 0.0},
+    "no clipped highlights": {"highlight_share": 0.0},
+    "no defocus": {"defocus_share": 0.0},
+    "no noise, no JPEG": {"noise_share": 0.0, "jpeg_share": 0.0},
+    "nothing left sharp": {"sharp_share": 0.0},
+    "streaks to 16 pixels": {"shake_extent": [2.0, 16.0], "layer_extent": [2.0, 16.0]},
+    "streaks of 8 to 36 pixels": {"shake_extent": [8.0, 36.0]},
+}
+
+
+def trained(changes, arguments, folder):
+    """Return the weights' file."""
+    _, card = load_model(arguments.weights)
+    settings = {
+        "architecture": card.architecture,
+        "config": dict(card.config),
+        "phases": [{"until": 1.0, "patch": PATCH, "batch": BATCH}],
+        "optimizer.kind": "muon",
+        "optimizer.lr": arguments.lr,
+        "schedule.steps": arguments.steps,
+        "schedule.warmup": 20,
+        "schedule.decay_share": 0.7,
+        "validation.every": 10 * arguments.steps,
+        "ema_decay": 0.99,
+    }
+    settings |= {f"degradation.{name}": value for name, value in changes.items()}
+    options = TrainOptions(device="cpu", weights=arguments.weights)
+    train(load_recipe(RECIPE, settings), arguments.photos, folder, options)
+    return folder / "last.safetensors"
+
+
+def gains(weights, data):
+    methods = MethodOptions(models=[str(weights)], device="cpu")
+    for name in ("gopro_avg", "gopro", "levin"):
+        options = EvalOptions(data=[data / name], methods=methods, align=name == "levin")
+        (mean,) = evaluate(options).means
+        yield name, round(mean.gain_db, 3)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, required=True, help="sharp ones to learn from")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--weights", type=Path, required=True, help="where every training starts")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+
+    def row(name, weights):
+        return json.dumps({"chain": name, **dict(gains(weights, arguments.data))}) + "\n"
+
+    sys.stdout.write(row("before", arguments.weights))
+    for name in arguments.only:
+        with tempfile.TemporaryDirectory() as folder:
+            weights = trained(VARIANTS[name], arguments, Path(folder) / "run")
+            sys.stdout.write(row(name, weights))
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
