@@ -43,6 +43,10 @@ class BlurChain:
     defocus_share: float = 0.2
     defocus_radius: tuple[float, float] = (0.5, 3.0)
     display_share: float = 0.3  # averaged in display values, as high-speed video is
+    # Of batches, made as pairs from high-speed video are: few frames, averaged in display values,
+    # of which the one at half time, or half a frame after it, is the sharp photo.
+    video_share: float = 0.0
+    video_frames: tuple[int, int] = (7, 13)
     highlight_share: float = 0.25
     highlight_factor: tuple[float, float] = (1.5, 8.0)
     noise_share: float = 0.6
@@ -54,6 +58,8 @@ class BlurChain:
     def __post_init__(self) -> None:
         if self.frames < 2:
             raise ValueError(f"frames {self.frames} is less than 2")
+        if not 2 <= self.video_frames[0] <= self.video_frames[1]:
+            raise ValueError(f"video_frames {self.video_frames} is no range from 2 on")
 
     @property
     def margin(self) -> int:
@@ -73,15 +79,24 @@ class BlurChain:
         size = side - 2 * self.margin
         clean = photos[..., self.margin : side - self.margin, self.margin : side - self.margin]
 
-        in_display = chosen(generator, n, self.display_share).to(photos.device).view(-1, 1, 1, 1)
+        frames = self._video_frames(generator)
+        display_share = 1.0 if frames else self.display_share
+        in_display = chosen(generator, n, display_share).to(photos.device).view(-1, 1, 1, 1)
         scene = torch.where(in_display, photos, self._scene(photos, generator))
         scene = self._defocus(scene, generator)
-        exposed = self._expose(scene, generator, size)
+        exposed = self._expose(scene, generator, size, frames)
         linear = torch.where(in_display, to_linear(exposed.clamp(0, 1)), exposed)
 
         is_sharp = chosen(generator, n, self.sharp_share).to(photos.device).view(-1, 1, 1, 1)
         linear = torch.where(is_sharp, to_linear(clean), linear)
         return self._camera(linear, generator), clean
+
+    def _video_frames(self, generator: Generator) -> int:
+        """Return how many frames of a video are averaged; 0: it is a camera's exposure."""
+        if not self.video_share or not chosen(generator, 1, self.video_share).item():
+            return 0
+        fewest, most = self.video_frames
+        return int(torch.randint(fewest, most + 1, (), generator=generator))
 
     def _scene(self, photos: Tensor, generator: Generator) -> Tensor:
         n = photos.shape[0]
@@ -99,15 +114,15 @@ class BlurChain:
         scene[which] = convolve(scene[which], disc_kernels(radius[which]))
         return scene
 
-    def _expose(self, scene: Tensor, generator: Generator, size: int) -> Tensor:
-        n = scene.shape[0]
+    def _expose(self, scene: Tensor, generator: Generator, size: int, video_frames: int) -> Tensor:
+        n, frames = scene.shape[0], video_frames or self.frames
         extent = log_uniform(generator, (n,), *self.shake_extent)
-        is_at_middle = chosen(generator, n, self.middle_share)
-        camera = hand_shake(generator, extent, self.frames, size, is_at_middle)
+        is_at_middle = chosen(generator, n, 1.0 if video_frames else self.middle_share)
+        camera = hand_shake(generator, extent, frames, size, is_at_middle)
         blurred = mean_of_frames(scene, camera, size)
 
         layer_extent = log_uniform(generator, (n,), *self.layer_extent)
-        path = smooth_paths(generator, n, 2, self.frames, is_at_middle)
+        path = smooth_paths(generator, n, 2, frames, is_at_middle)
         path = with_extent(path, layer_extent)
         masks = soft_masks(generator, n, scene.shape[-1])
         which = chosen(generator, n, self.layer_share).nonzero().flatten()

@@ -33,6 +33,7 @@ VARIANTS = {
     "target at half time": {"middle_share": 1.0},
     "linear light only": {"display_share": 0.0},
     "display values only": {"display_share": 1.0},
+    "half of it pairs from video": {"video_share": 0.5},
     "no moving layers": {"layer_share": 0.0},
     "no clipped highlights": {"highlight_share": 0.0},
     "no defocus": {"defocus_share": 0.0},

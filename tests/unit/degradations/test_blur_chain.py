@@ -70,6 +70,23 @@ def test_highlights_leave_longer_streaks():
     assert (bright > 0.9).sum() > (dim > 0.9).sum()
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_frames_of_a_video_stand_apart(seed):
+    """A dot is seen as often as there are frames, in one of them where the sharp photo has it."""
+    chain = dataclasses.replace(
+        PLAIN, shake_extent=(36.0, 36.0), video_share=1.0, video_frames=(4, 4)
+    )
+    photos = torch.zeros(1, 3, 96 + 2 * chain.margin, 96 + 2 * chain.margin)
+    centre = photos.shape[-1] // 2
+    photos[..., centre - 1 : centre + 2, centre - 1 : centre + 2] = 1
+    degraded, clean = chain(photos, torch.Generator().manual_seed(seed))
+    own = clean[0, 0] == 1
+    assert degraded[0, 0][own].min() > 0.2, "a quarter of the dot's display value"
+    # As large as the camera's distance makes it; averaged in linear light it would be twice as much.
+    assert degraded[0, 0].sum() == pytest.approx(clean[0, 0].sum().item(), rel=0.25)
+    assert degraded[0, 0].max() < 0.6, "no more than two on top of each other"
+
+
 def test_larger_extents_blur_more():
     def loss_of_detail(extent):
         _, degraded, clean = run(dataclasses.replace(PLAIN, shake_extent=(extent, extent)))
@@ -81,3 +98,5 @@ def test_larger_extents_blur_more():
 def test_errors():
     with pytest.raises(ValueError, match="frames"):
         BlurChain(frames=1)
+    with pytest.raises(ValueError, match="video_frames"):
+        BlurChain(video_frames=(9, 8))
