@@ -82,7 +82,7 @@ def test_frames_of_a_video_stand_apart(seed):
     degraded, clean = chain(photos, torch.Generator().manual_seed(seed))
     own = clean[0, 0] == 1
     assert degraded[0, 0][own].min() > 0.2, "a quarter of the dot's display value"
-    # As large as the camera's distance makes it; averaged in linear light it would be twice as much.
+    # As large as the distance makes it; averaged in linear light it would be twice as much.
     assert degraded[0, 0].sum() == pytest.approx(clean[0, 0].sum().item(), rel=0.25)
     assert degraded[0, 0].max() < 0.6, "no more than two on top of each other"
 
