@@ -190,9 +190,14 @@ class Encoder(nn.Module):
                 x = self.downs[i - 1](bilinear_halve(x))
             x = blocks(x)
             if self.from_encoder:
-                x = x + self.from_encoder[i](encoded[i]) + self.from_decoder[i](decoded[i])
+                x = self.joined(i, x, encoded[i], decoded[i])
             features.append(x)
         return features
+
+    def joined(self, level: int, x: Tensor, encoded: Tensor, decoded: Tensor) -> Tensor:
+        """Return features of one level with those of the stage before added."""
+        total: Tensor = x + self.from_encoder[level](encoded) + self.from_decoder[level](decoded)
+        return total
 
 
 class Decoder(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks.attention import SupervisedAttention
-from models.blocks.resize import bilinear_double, bilinear_halve
+from models.blocks.resize import bilinear_double
 from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages, Up
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
@@ -35,29 +35,19 @@ def exchange_parts(network: ThreeStages, dtype: torch.dtype) -> None:
     network.full_resolution = FusedFullResolution(full_resolution, dtype)
 
 
-class FusedEncoder(nn.Module):
+class FusedEncoder(Encoder):
     """An :class:`Encoder` in the memory of what it is given."""
 
     def __init__(self, encoder: Encoder, dtype: torch.dtype) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # its parts are there already
         self.levels = _chains(encoder.levels, dtype)
         self.downs = encoder.downs
         self.from_encoder = _each(encoder.from_encoder, dtype)
         self.from_decoder = _each(encoder.from_decoder, dtype)
 
-    def forward(
-        self, x: Tensor, encoded: Sequence[Tensor] = (), decoded: Sequence[Tensor] = ()
-    ) -> list[Tensor]:
-        features: list[Tensor] = []
-        for i, blocks in enumerate(self.levels):
-            if i:
-                x = self.downs[i - 1](bilinear_halve(x))
-            x = blocks(x)
-            for convs, before in ((self.from_encoder, encoded), (self.from_decoder, decoded)):
-                if convs:
-                    x = as_kind(FusedConv, convs[i]).add_to(x, before[i])
-            features.append(x)
-        return features
+    def joined(self, level: int, x: Tensor, encoded: Tensor, decoded: Tensor) -> Tensor:
+        x = as_kind(FusedConv, self.from_encoder[level]).add_to(x, encoded)
+        return as_kind(FusedConv, self.from_decoder[level]).add_to(x, decoded)
 
 
 class FusedDecoder(nn.Module):
