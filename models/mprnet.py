@@ -273,9 +273,14 @@ class FullResolution(nn.Module):
             encoded = up.get_submodule("conv")(encoded)
         for up in self.decoder_ups[level].children():
             decoded = up.get_submodule("conv")(decoded)
-        total: Tensor = self.from_encoder[level](encoded) + self.from_decoder[level](decoded)
+        total = self.joined(level, encoded, decoded)
         for _ in range(level):
             total = bilinear_double(total)
+        return total
+
+    def joined(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
+        """Return the sum of both, of as many channels as this stage has."""
+        total: Tensor = self.from_encoder[level](encoded) + self.from_decoder[level](decoded)
         return total
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks.attention import SupervisedAttention
-from models.blocks.resize import bilinear_double
-from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages, Up
+from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
 from restore_cli.engine.memory import give_back_beside
@@ -96,16 +95,16 @@ class FusedMerge(nn.Module):
         return self.of_gated.add_to(self.of_own(x), gated)
 
 
-class FusedFullResolution(nn.Module):
+class FusedFullResolution(FullResolution):
     """A :class:`FullResolution` in the memory of its input."""
 
     def __init__(self, part: FullResolution, dtype: torch.dtype) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # its parts are there already
         groups = [list(as_kind(nn.Sequential, group)) for group in part.groups]
         self.groups = nn.ModuleList(BlockChain(blocks, dtype) for *blocks, _ in groups)
         self.lasts = _each([last for *_, last in groups], dtype)
-        self.encoder_ups = _convolutions(part.encoder_ups)
-        self.decoder_ups = _convolutions(part.decoder_ups)
+        self.encoder_ups = part.encoder_ups
+        self.decoder_ups = part.decoder_ups
         self.from_encoder = _each(part.from_encoder, dtype)
         self.from_decoder = _each(part.from_decoder, dtype)
 
@@ -113,13 +112,12 @@ class FusedFullResolution(nn.Module):
         give_back_beside(x)  # what the stages before left
         for i, group in enumerate(self.groups):
             x = as_kind(FusedConv, self.lasts[i]).add_to(x, group(x, keep=True))
-            total = self.from_encoder[i](self.encoder_ups[i](encoded[i]))
-            last = as_kind(FusedConv, self.from_decoder[i])
-            total = last.add_to(total, self.decoder_ups[i](decoded[i]))
-            for _ in range(i):
-                total = bilinear_double(total)
-            x = x.add_(total)
+            x = x.add_(self.of_level(i, encoded[i], decoded[i]))
         return x
+
+    def joined(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
+        total: Tensor = self.from_encoder[level](encoded)
+        return as_kind(FusedConv, self.from_decoder[level]).add_to(total, decoded)
 
 
 def _chains(levels: nn.ModuleList, dtype: torch.dtype) -> nn.ModuleList:
@@ -128,11 +126,3 @@ def _chains(levels: nn.ModuleList, dtype: torch.dtype) -> nn.ModuleList:
 
 def _each(convs: Sequence[nn.Module] | nn.ModuleList, dtype: torch.dtype) -> nn.ModuleList:
     return nn.ModuleList(FusedConv(as_kind(nn.Conv2d, conv), None, dtype) for conv in convs)
-
-
-def _convolutions(levels: nn.ModuleList) -> nn.ModuleList:
-    """Return the convolutions of each level's ups, without the doubling between them."""
-    return nn.ModuleList(
-        nn.Sequential(*(as_kind(Up, up).conv for up in as_kind(nn.Sequential, ups)))
-        for ups in levels
-    )
