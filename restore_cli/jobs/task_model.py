@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from restore_cli.errors import WeightsError
+from restore_cli.weights import catalog
 from restore_cli.weights.card import ModelCard
-from restore_cli.weights.catalog import all_cards, default_for
 from restore_cli.weights.header import read_card
 from restore_cli.weights.store import cached_files, locate
 
@@ -19,13 +19,16 @@ def choose_model(task: str, model: str | None) -> tuple[str, ModelCard]:
 
     Args:
         task: "deblur", "denoise", …
-        model: a name or a weights file; None is the best that comes with the program.
+        model: a name or a weights file; None is the best that comes with the program. Of several
+            models that a shortened name fits, the one for the task is meant.
 
     Raises:
         WeightsError: it is unknown or damaged, or nothing bundled does the task.
     """
     name = model or _default_name(task)
-    return name, read_card(locate(name))
+    path = locate(name, task)
+    card = read_card(path)
+    return card.name if path.parent == catalog.BUNDLED else name, card
 
 
 def task_note(card: ModelCard, task: str) -> tuple[str, ...]:
@@ -36,8 +39,8 @@ def task_note(card: ModelCard, task: str) -> tuple[str, ...]:
 
 
 def _default_name(task: str) -> str:
-    if any(card.task == task for card in all_cards()):
-        return default_for(task).name
+    if any(card.task == task for card in catalog.all_cards()):
+        return catalog.default_for(task).name
     what = f"no model for {task} comes with this program"
     cached = _cached_names(task)
     if cached:

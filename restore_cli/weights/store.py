@@ -11,12 +11,13 @@ from restore_cli.weights import catalog
 from restore_cli.weights.header import SUFFIX
 
 
-def locate(name_or_path: str | Path) -> Path:
+def locate(name_or_path: str | Path, task: str = "") -> Path:
     """Return the weights file that a user means.
 
     A path to a file is taken as it is. A name is looked up among the bundled models, then in the
     cache folder, where imported and downloaded models lie as ``<name>.safetensors``. Whole names
-    go before shortened ones, which only bundled models have.
+    go before shortened ones, which only bundled models have; of several that a shortened name fits,
+    those for ``task`` go first.
 
     Raises:
         WeightsError: no such file, or no model of that name.
@@ -27,7 +28,7 @@ def locate(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, Path) or len(path.parts) > 1 or path.suffix:
         what = "is a folder, not a weights file" if path.is_dir() else "no such weights file"
         raise WeightsError(what, path=path)
-    cards = catalog.all_cards()
+    cards = tuple(sorted(catalog.all_cards(), key=lambda card: card.task != task))
     card = catalog.match(name_or_path, cards)
     cached = cached_file(name_or_path)
     if cached.is_file() and (card is None or card.name != cached.stem):

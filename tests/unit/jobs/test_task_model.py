@@ -7,6 +7,7 @@ import pytest
 from restore_cli.errors import WeightsError
 from restore_cli.jobs.task_model import choose_model, task_note
 from restore_cli.weights import catalog
+from restore_cli.weights.files import load_model, save_model
 from restore_cli.weights.header import read_card
 
 
@@ -55,6 +56,19 @@ def test_names_take_dashes_and_underscores(cache, narrow_model_file, name):
 def test_bundled_models_have_aliases(narrow_model_file, name):
     (catalog.BUNDLED / "narrow.safetensors").write_bytes(narrow_model_file.read_bytes())
     assert choose_model("enhance", name)[1].architecture == "mimo-unet"
+
+
+def test_a_short_name_means_the_model_for_the_task(narrow_model_file):
+    for name, task in (("narrow-a", "deblur"), ("narrow-b", "denoise")):
+        network, card = load_model(narrow_model_file)
+        card = replace(card, name=name, task=task)
+        save_model(catalog.BUNDLED / f"{name}.safetensors", network, card)
+    assert choose_model("denoise", "narrow")[0] == choose_model("denoise", "mimo_unet")[0]
+    assert [choose_model(task, "narrow")[0] for task in ("deblur", "denoise", "derain")] == [
+        "narrow-a",
+        "narrow-b",
+        "narrow-a",
+    ]
 
 
 def test_a_model_for_another_task_gets_a_note(narrow_model_file):
