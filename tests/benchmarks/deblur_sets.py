@@ -1,22 +1,23 @@
-"""PSNR and SSIM of a deblurring model on the public test sets, by what ``restore eval`` runs.
+"""PSNR and SSIM of deblurring models on the public test sets, by what ``restore eval`` runs.
 
-    python tests/benchmarks/deblur_sets.py --data FOLDER --kernels FOLDER [--model NAME]
+    python tests/benchmarks/deblur_sets.py --data FOLDER --kernels FOLDER [--model NAME ...]
 
 FOLDER holds ``gopro_avg/``, ``gopro/`` and ``levin/`` with ``blur/`` and ``sharp/`` inside, and
-``kodak24/clean/``. One line of JSON for each set:
+``kodak24/clean/``. One line of JSON for each set and method:
 
 - ``gopro_avg``, ``gopro``: ``restore eval --data gopro_avg``
 - ``levin``: ``restore eval --data levin --align``
-- ``sharp``: ``restore eval --data gopro_avg --data kodak24/clean --clean``; of the output only
+- sharp photos: ``restore eval --data gopro_avg --clean``
 - ``kodak24 x kernels``: ``restore eval --data kodak24/clean --kernels FOLDER --noise 2``;
-  ``--kernel-step`` takes fewer kernels
+  ``--kernel-step`` takes fewer kernels, ``--rivals`` adds ``--sigma 2 --rival wiener --rival
+  richardson-lucy``, which are told the kernel
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-import statistics
 import sys
 from pathlib import Path
 
@@ -26,28 +27,25 @@ from restore_cli.jobs.eval.run import EvalOptions, evaluate
 NOISE_SIGMA_8BIT = 2.0
 
 
-def mean_of(name, options):
-    (mean,) = evaluate(options).means
-    return {
-        "set": name,
-        "pictures": mean.pictures,
-        "psnr_in_db": round(mean.before.psnr_db, 2),
-        "psnr_out_db": round(mean.after.psnr_db, 2),
-        "gain_db": round(mean.gain_db, 2),
-        "ssim_in": round(mean.before.ssim, 4),
-        "ssim_out": round(mean.after.ssim, 4),
-        "s_per_megapixel": round(mean.s_per_megapixel, 2),
-    }
+def results(arguments):
+    data, kodak = arguments.data, arguments.data / "kodak24" / "clean"
+    models = MethodOptions(models=arguments.model, device="cpu")
+    told = {"rivals": ["wiener", "richardson-lucy"], "sigmas_8bit": [NOISE_SIGMA_8BIT]}
+    with_rivals = dataclasses.replace(models, **told) if arguments.rivals else models
 
+    def rows(name, folder, methods=models, **others):
+        for mean in evaluate(EvalOptions([folder], methods, **others)).means:
+            yield mean.to_dict() | {"set": name, "method": Path(mean.method).name}
 
-def sharp_kept(options):
-    values = [row.after.psnr_db for row in evaluate(options).rows]
-    return {
-        "set": "sharp",
-        "pictures": len(values),
-        "psnr_out_db": round(statistics.fmean(values), 2),
-        "least_db": round(min(values), 2),
-    }
+    yield from rows("gopro_avg", data / "gopro_avg")
+    yield from rows("gopro", data / "gopro")
+    yield from rows("levin", data / "levin", align=True)
+    yield from rows("gopro_avg as it is", data / "gopro_avg", clean=True)
+    yield from rows("kodak24 as it is", kodak, clean=True)
+    if arguments.kernels:
+        kernels = sorted(arguments.kernels.glob("*.npy"))[:: arguments.kernel_step]
+        blur = {"kernels": kernels, "noise_sigma_8bit": NOISE_SIGMA_8BIT}
+        yield from rows("kodak24 x kernels", kodak, with_rivals, **blur)
 
 
 def main():
@@ -55,26 +53,10 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--kernels", type=Path)
     parser.add_argument("--kernel-step", type=int, default=1)
-    parser.add_argument("--model", default="mimo-unet-deblur")
-    arguments = parser.parse_args()
-    data, kodak = arguments.data, arguments.data / "kodak24" / "clean"
-
-    def options(*folders, **others):
-        methods = MethodOptions(models=[arguments.model], device="cpu")
-        return EvalOptions(data=folders, methods=methods, **others)
-
-    def results():
-        yield mean_of("gopro_avg", options(data / "gopro_avg"))
-        yield mean_of("gopro", options(data / "gopro"))
-        yield mean_of("levin", options(data / "levin", align=True))
-        yield sharp_kept(options(data / "gopro_avg", kodak, clean=True))
-        if arguments.kernels:
-            kernels = sorted(arguments.kernels.glob("*.npy"))[:: arguments.kernel_step]
-            blurred = options(kodak, kernels=kernels, noise_sigma_8bit=NOISE_SIGMA_8BIT)
-            yield mean_of("kodak24 x kernels", blurred)
-
-    for row in results():
-        sys.stdout.write(json.dumps(row) + "\n")
+    parser.add_argument("--model", nargs="*", default=["mimo-unet-deblur"])
+    parser.add_argument("--rivals", action="store_true", help="deconvolution told the kernel, too")
+    for result in results(parser.parse_args()):
+        sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 
 
