@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
+from models.mirnet import DualAttentionUnit
+from models.mprnet_local import PlainBlock
 from restore_cli.engine.kernels import winograd
 
 
@@ -37,8 +40,9 @@ def use_compiled_kernels(network: nn.Module) -> int:
                 child.__class__ = PointwiseConv2d
                 count += 1
     for module in network.modules():
-        if type(module) is ResidualBlock and isinstance(module.conv1, CompiledConv2d):
-            module.__class__ = CompiledResidualBlock
+        kind = _COMPILED.get(type(module))
+        if kind is not None and isinstance(module.conv1, CompiledConv2d):
+            module.__class__ = kind
     return count
 
 
@@ -76,38 +80,110 @@ class CompiledResidualBlock(ResidualBlock):
         if not _is_for_kernels(x):
             return super().forward(x)
         first, second = self.conv1, self.conv2
-        result: Tensor = _Residual.apply(  # type: ignore[no-untyped-call]
-            x, first.weight, first.bias, second.weight, second.bias
+        result: Tensor = _TwoConvolutions.apply(  # type: ignore[no-untyped-call]
+            x, first.weight, first.bias, second.weight, second.bias, None, True
         )
         return result
 
 
-class _Residual(torch.autograd.Function):
+class CompiledPlainBlock(PlainBlock):
+    """Likewise, with a PReLU that belongs to the network."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if not _is_leaky(self, x) else _features(self, x, plus_input=True)
+
+
+class CompiledChannelAttentionBlock(ChannelAttentionBlock):
+    """A block with channel attention whose PReLU is done where the convolution before it writes."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) if not _is_leaky(self, x) else _features(self, x)
+
+
+class CompiledDualAttentionUnit(DualAttentionUnit):
+    """Likewise, with attention to channels and to places."""
+
+    def features(self, x: Tensor) -> Tensor:
+        return super().features(x) if not _is_leaky(self, x) else _features(self, x)
+
+
+_COMPILED: dict[type[nn.Module], type[nn.Module]] = {
+    ResidualBlock: CompiledResidualBlock,
+    PlainBlock: CompiledPlainBlock,
+    ChannelAttentionBlock: CompiledChannelAttentionBlock,
+    DualAttentionUnit: CompiledDualAttentionUnit,
+}
+
+# The gradient of a slope is found from what comes out, divided by the slope.
+_LEAST_SLOPE = 1e-4
+
+
+def _is_leaky(block: SharesActivation, x: Tensor) -> bool:
+    activation = block.activation
+    return (
+        _is_for_kernels(x)
+        and isinstance(activation, nn.PReLU)
+        and activation.num_parameters == 1
+        and activation.weight.item() > _LEAST_SLOPE
+    )
+
+
+def _features(block: SharesActivation, x: Tensor, *, plus_input: bool = False) -> Tensor:
+    weights = [conv.get_parameter("weight") for conv in (block.conv1, block.conv2)]
+    slope = block.activation.get_parameter("weight")
+    result: Tensor = _TwoConvolutions.apply(  # type: ignore[no-untyped-call]
+        x, weights[0], None, weights[1], None, slope, plus_input
+    )
+    return result
+
+
+class _TwoConvolutions(torch.autograd.Function):
+    """Convolution, ReLU or with a slope leaky ReLU, and convolution; plus the input if wanted."""
+
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
         x: Tensor,
         weight1: Tensor,
-        bias1: Tensor,
+        bias1: Tensor | None,
         weight2: Tensor,
-        bias2: Tensor,
+        bias2: Tensor | None,
+        slope: Tensor | None,
+        plus_input: bool,
     ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
-        inside = winograd.convolve(x, weight1, bias1, slope=0.0)
+        ctx.slope, ctx.plus_input = 0.0 if slope is None else slope.item(), plus_input
+        inside = winograd.convolve(x, weight1, bias1, slope=ctx.slope)
         ctx.save_for_backward(x, inside, weight1, weight2)
-        return winograd.convolve(inside, weight2, bias2, add=x)
+        return winograd.convolve(inside, weight2, bias2, add=x if plus_input else None)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, inside, weight1, weight2 = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        within = winograd.input_gradient(gradient, weight2, gate=inside)
+        within = winograd.input_gradient(gradient, weight2, gate=inside, slope=ctx.slope)
+        of_weight1, of_bias1 = winograd.weight_gradient(x, within)
+        of_weight2, of_bias2 = winograd.weight_gradient(inside, gradient)
+        _, _, has_bias1, _, has_bias2, has_slope, _ = ctx.needs_input_grad
         return (
-            winograd.input_gradient(within, weight1, add=gradient),
-            *winograd.weight_gradient(x, within),
-            *winograd.weight_gradient(inside, gradient),
+            winograd.input_gradient(within, weight1, add=gradient if ctx.plus_input else None),
+            of_weight1,
+            of_bias1 if has_bias1 else None,
+            of_weight2,
+            of_bias2 if has_bias2 else None,
+            _slope_gradient(within, inside, ctx.slope) if has_slope else None,
+            None,
         )
+
+
+def _slope_gradient(within: Tensor, inside: Tensor, slope: float) -> Tensor:
+    """Return (1,) from the gradient before a leaky ReLU and from what came out of it.
+
+    Where the slope was applied, both have it as a factor.
+    """
+    rows = [image.permute(0, 2, 3, 1).flatten() for image in (within, inside.clamp(max=0))]
+    return (torch.dot(*rows) / slope**2).reshape(1)
 
 
 class _Conv3x3(torch.autograd.Function):

@@ -226,9 +226,10 @@ inline Vector activate(Vector value, const Activation& activation) {
     return _mm256_blendv_ps(value, scaled, value);  // by sign: right for any slope
 }
 
-// The value where the gate is open, which is above zero.
-inline Vector let_through(Vector value, Vector gate) {
-    return _mm256_and_ps(value, _mm256_cmp_ps(gate, _mm256_setzero_ps(), _CMP_GT_OQ));
+// The value where the gate is open, which is above zero, elsewhere the value times the slope.
+inline Vector let_through(Vector value, Vector gate, const Activation& activation) {
+    const Vector scaled = _mm256_mul_ps(value, _mm256_set1_ps(activation.slope));
+    return _mm256_blendv_ps(scaled, value, _mm256_cmp_ps(gate, _mm256_setzero_ps(), _CMP_GT_OQ));
 }
 
 // Gather one tile for kHalves × 8 output channels. `products` is [point][panel].
@@ -254,8 +255,10 @@ void gather(const float* products, const Vector* bias, const Activation& activat
             for (Index column = 0; column < columns; ++column) {
                 const Index at = row * line + column * channels + half * kLanes;
                 Vector value = _mm256_add_ps(o[column], bias[half]);
-                if (activation.leaky) value = activate(value, activation);
-                if (gate) value = let_through(value, _mm256_loadu_ps(gate + at));
+                if (gate)
+                    value = let_through(value, _mm256_loadu_ps(gate + at), activation);
+                else if (activation.leaky)
+                    value = activate(value, activation);
                 if (add) value = _mm256_add_ps(value, _mm256_loadu_ps(add + at));
                 _mm256_storeu_ps(out + at, value);
             }
@@ -447,7 +450,7 @@ int restore_kernels_supported() {
 }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
-int restore_kernels_interface() { return 4; }
+int restore_kernels_interface() { return 5; }
 
 // Floats of scratch memory, aligned to 64 bytes, which one call needs.
 std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
@@ -455,12 +458,12 @@ std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
            kColumns * kPatch * kPanel;
 }
 
-// out = act(conv(x, weights) + bias) · [gate > 0] + add, with a zero padding of one pixel.
+// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
 //
 // x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
 // weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
 // filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
-// slope. Only part `part` of `parts` is computed: several threads may share an image, or work on
+// slope; with a gate, those are where the gate is not positive. Only part `part` of `parts` is computed: several threads may share an image, or work on
 // images of their own, each with scratch memory of its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
                               const float* gate, const float* add, float* out, float* scratch,

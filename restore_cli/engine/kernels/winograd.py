@@ -22,7 +22,7 @@ from restore_cli.engine.kernels.threads import in_parts
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
-_INTERFACE: Final = 4  # of the library, see winograd.cpp
+_INTERFACE: Final = 5  # of the library, see winograd.cpp
 _PANEL: Final = 16  # output channels the library works on at a time
 _ROWS: Final = 4  # input channels of one outer product
 _VECTOR: Final = 8  # channels it loads at a time
@@ -144,7 +144,11 @@ def convolve(
 
 
 def input_gradient(
-    gradient: Tensor, weight: Tensor, gate: Tensor | None = None, add: Tensor | None = None
+    gradient: Tensor,
+    weight: Tensor,
+    gate: Tensor | None = None,
+    add: Tensor | None = None,
+    slope: float = 0.0,
 ) -> Tensor:
     """Return the gradient with respect to a convolution's input: (N, in, H, W), channels-last.
 
@@ -153,12 +157,14 @@ def input_gradient(
         weight: its weight, (out, in, 3, 3).
         gate: (N, in, H, W), float32: the input if it is what a ReLU returned, to pass that too.
         add: as ``gate``, another path's gradient, added last.
+        slope: factor where the gate is not positive, for a leaky ReLU.
 
     Raises:
         ValueError, RuntimeError: as `convolve`.
     """
     points = _at_points(weight.flip(2, 3).transpose(0, 1))
-    return _convolve(gradient, points, weight.shape[1], None, gate=gate, add=add)
+    of_gate = None if gate is None else slope
+    return _convolve(gradient, points, weight.shape[1], None, slope=of_gate, gate=gate, add=add)
 
 
 def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,7 +239,10 @@ def _convolve(
     add: Tensor | None = None,
     in_place: bool = False,
 ) -> Tensor:
-    """Return ``act(conv(x) + bias) · [gate > 0] + add`` for a weight that is :func:`_at_points`."""
+    """Return ``act(conv(x) + bias) + add`` for a weight that is :func:`_at_points`.
+
+    The slope is for negative values, or with a gate for those where it is not positive.
+    """
     channels_in = points.shape[2]
     n, _, height, width = x.shape
     shape = (n, channels_out, height, width)

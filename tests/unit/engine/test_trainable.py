@@ -18,19 +18,24 @@ from restore_cli.engine.kernels.winograd import is_available
 needs_kernels = pytest.mark.skipif(not is_available(), reason="no compiled kernels here")
 
 
-def narrow():
-    return create_model("mimo-unet", {"width": 8, "blocks": 1})
-
-
 def gradients(network, x):
     network.zero_grad()
     sum(stage.square().mean() for stage in network(x)).backward()
     return {name: value.grad.clone() for name, value in network.named_parameters()}
 
 
+NARROW = {
+    "mimo-unet": {"width": 8, "blocks": 1},
+    "mprnet": {"features": 8, "unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
+    "mprnet-local": {"features": 8, "unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
+    "mirnet": {"features": 8, "groups": 1, "blocks_per_group": 1},
+}
+
+
 @needs_kernels
-def test_the_network_learns_the_same():
-    plain = narrow()
+@pytest.mark.parametrize("name", NARROW)
+def test_the_network_learns_the_same(name):
+    plain = create_model(name, NARROW[name])
     compiled = copy.deepcopy(plain)
     assert use_compiled_kernels(compiled) > 10
     assert compiled.state_dict().keys() == plain.state_dict().keys()
@@ -41,8 +46,21 @@ def test_the_network_learns_the_same():
 
 
 @needs_kernels
+@pytest.mark.parametrize("slope", [1e-2, 1e-6, -0.3])
+def test_slopes_of_any_size_are_learned(slope):
+    plain = create_model("mprnet-local", NARROW["mprnet-local"]).double()
+    nn.init.constant_(plain.activation.weight, slope)
+    compiled = copy.deepcopy(plain).float()
+    use_compiled_kernels(compiled)
+    x = torch.rand(2, 3, 32, 40)
+    wanted = gradients(plain, x.double())["activation.weight"]
+    ours = gradients(compiled, x)["activation.weight"]
+    assert torch.allclose(ours.double(), wanted, rtol=1e-3)
+
+
+@needs_kernels
 def test_parameters_are_shared():
-    network = narrow()
+    network = create_model("mimo-unet", NARROW["mimo-unet"])
     before = dict(network.named_parameters())
     use_compiled_kernels(network)
     assert all(value is before[name] for name, value in network.named_parameters())
@@ -88,7 +106,7 @@ def test_other_types_go_the_usual_way():
 
 @needs_kernels
 def test_it_can_be_fused_for_restoring():
-    network = narrow().eval()
+    network = create_model("mimo-unet", NARROW["mimo-unet"]).eval()
     use_compiled_kernels(network)
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
@@ -98,6 +116,6 @@ def test_it_can_be_fused_for_restoring():
 
 def test_without_kernels_nothing_changes(monkeypatch):
     monkeypatch.setenv("RESTORE_KERNELS", "off")
-    network = narrow()
+    network = create_model("mimo-unet", NARROW["mimo-unet"])
     assert use_compiled_kernels(network) == 0
     assert not any(isinstance(module, CompiledConv2d) for module in network.modules())

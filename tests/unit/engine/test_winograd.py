@@ -162,8 +162,12 @@ def test_gradient_through_a_gate_and_beside_another():
     gradient = torch.randn(2, 24, 9, 14)
     gate, add = torch.randn(2, 2, 16, 9, 14).unbind()
     gate[0, 0] = 0
-    wanted = exact(gradient, weight.flip(2, 3).transpose(0, 1), None) * (gate > 0) + add
+    ungated = exact(gradient, weight.flip(2, 3).transpose(0, 1), None) + add
+    wanted = torch.where(gate > 0, ungated, add)
     ours = winograd.input_gradient(gradient, weight, gate, add)
+    assert agreement_db(ours, wanted) > AGREEMENT_DB
+    wanted = torch.where(gate > 0, wanted, 0.25 * (ungated - add) + add)
+    ours = winograd.input_gradient(gradient, weight, gate, add, slope=0.25)
     assert agreement_db(ours, wanted) > AGREEMENT_DB
 
 
