@@ -17,7 +17,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 # The model a task starts with; a task not listed takes its first model by name.
 DEFAULTS = {
-    "deblur": "mimo-unet-deblur",
+    "deblur": "mprnet-local-deblur",
     "denoise": "mprnet-local-denoise",
 }
 

@@ -12,22 +12,23 @@ from restore_cli.weights.card import ModelCard
 from restore_cli.weights.files import load_model, save_model
 from restore_cli.weights.header import SUFFIX
 
-CARD = ModelCard("x", "mimo-unet", {"width": 4, "blocks": 1}, "deblur", "seeded", "Apache-2.0")
+MIMO = ModelCard("x", "mimo-unet", {"width": 4, "blocks": 1}, "deblur", "seeded", "Apache-2.0")
+LOCAL = dataclasses.replace(MIMO, architecture="mprnet-local", config={"features": 4})
 MODELS = {
-    "night-deblur": "deblur",
-    "mimo-unet-plus-deblur": "deblur",
-    "mimo-unet-deblur": "deblur",
-    "mprnet-local-denoise": "denoise",
+    "night-deblur": MIMO,
+    "mimo-unet-plus-deblur": MIMO,
+    "mimo-unet-deblur": MIMO,
+    "mprnet-local-deblur": LOCAL,
+    "mprnet-local-denoise": dataclasses.replace(LOCAL, task="denoise"),
 }
 
 
 @pytest.fixture
 def bundled(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    model = create_model("mimo-unet", CARD.config)
-    for name, task in MODELS.items():
-        card = dataclasses.replace(CARD, name=name, task=task)
-        save_model(tmp_path / f"{name}{SUFFIX}", model, card)
+    for name, card in MODELS.items():
+        model = create_model(card.architecture, card.config)
+        save_model(tmp_path / f"{name}{SUFFIX}", model, dataclasses.replace(card, name=name))
     monkeypatch.setattr(catalog, "BUNDLED", tmp_path)
     return tmp_path
 
@@ -42,6 +43,7 @@ def bundled(tmp_path, monkeypatch):
         ("mimo-plus", "mimo-unet-plus-deblur"),
         ("mimo_plus", "mimo-unet-plus-deblur"),
         ("denoise", "mprnet-local-denoise"),
+        ("mprnet-local", "mprnet-local-deblur"),
         ("night", "night-deblur"),
     ],
 )
@@ -59,12 +61,12 @@ def test_published_networks_are_not_short_for_ours(bundled, name):
 def test_near_names_are_suggested(bundled):
     with pytest.raises(WeightsError, match="did you mean mimo-unet-deblur"):
         catalog.find("mimo-unet-debler")
-    with pytest.raises(WeightsError, match="there is mimo-unet-deblur, mprnet-local-denoise, "):
+    with pytest.raises(WeightsError, match="there is mprnet-local-deblur, mprnet-local-denoise, "):
         catalog.find("zzz")
 
 
 def test_each_task_has_its_default(bundled):
-    assert catalog.default_for("deblur").name == "mimo-unet-deblur"
+    assert catalog.default_for("deblur").name == "mprnet-local-deblur"
     assert catalog.default_for("denoise").name == "mprnet-local-denoise"
     with pytest.raises(WeightsError, match="'derain'"):
         catalog.default_for("derain")
@@ -72,7 +74,8 @@ def test_each_task_has_its_default(bundled):
 
 def test_defaults_come_first(bundled):
     names = [card.name for card in catalog.all_cards()]
-    assert names == [*catalog.DEFAULTS.values(), "mimo-unet-plus-deblur", "night-deblur"]
+    others = ["mimo-unet-deblur", "mimo-unet-plus-deblur", "night-deblur"]
+    assert names == [*catalog.DEFAULTS.values(), *others]
 
 
 def test_a_damaged_file_is_an_error(bundled):
