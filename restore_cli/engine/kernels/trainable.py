@@ -90,21 +90,22 @@ class CompiledPlainBlock(PlainBlock):
     """Likewise, with a PReLU that belongs to the network."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) if not _is_leaky(self, x) else _features(self, x, plus_input=True)
+        return _features(self, x, plus_input=True) if _is_leaky(self, x) else super().forward(x)
 
 
-class CompiledChannelAttentionBlock(ChannelAttentionBlock):
-    """A block with channel attention whose PReLU is done where the convolution before it writes."""
-
-    def features(self, x: Tensor) -> Tensor:
-        return super().features(x) if not _is_leaky(self, x) else _features(self, x)
-
-
-class CompiledDualAttentionUnit(DualAttentionUnit):
-    """Likewise, with attention to channels and to places."""
+class _CompiledFeatures(SharesActivation):
+    """Likewise, for blocks that go on with the features before the input is added."""
 
     def features(self, x: Tensor) -> Tensor:
-        return super().features(x) if not _is_leaky(self, x) else _features(self, x)
+        return _features(self, x) if _is_leaky(self, x) else super().features(x)
+
+
+class CompiledChannelAttentionBlock(_CompiledFeatures, ChannelAttentionBlock):
+    """A block with channel attention."""
+
+
+class CompiledDualAttentionUnit(_CompiledFeatures, DualAttentionUnit):
+    """A block with attention to channels and to places."""
 
 
 _COMPILED: dict[type[nn.Module], type[nn.Module]] = {

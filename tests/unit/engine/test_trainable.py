@@ -32,10 +32,14 @@ NARROW = {
 }
 
 
+def narrow(name="mimo-unet"):
+    return create_model(name, NARROW[name])
+
+
 @needs_kernels
 @pytest.mark.parametrize("name", NARROW)
 def test_the_network_learns_the_same(name):
-    plain = create_model(name, NARROW[name])
+    plain = narrow(name)
     compiled = copy.deepcopy(plain)
     assert use_compiled_kernels(compiled) > 10
     assert compiled.state_dict().keys() == plain.state_dict().keys()
@@ -48,7 +52,7 @@ def test_the_network_learns_the_same(name):
 @needs_kernels
 @pytest.mark.parametrize("slope", [1e-2, 1e-6, -0.3])
 def test_slopes_of_any_size_are_learned(slope):
-    plain = create_model("mprnet-local", NARROW["mprnet-local"]).double()
+    plain = narrow("mprnet-local").double()
     nn.init.constant_(plain.activation.weight, slope)
     compiled = copy.deepcopy(plain).float()
     use_compiled_kernels(compiled)
@@ -60,7 +64,7 @@ def test_slopes_of_any_size_are_learned(slope):
 
 @needs_kernels
 def test_parameters_are_shared():
-    network = create_model("mimo-unet", NARROW["mimo-unet"])
+    network = narrow()
     before = dict(network.named_parameters())
     use_compiled_kernels(network)
     assert all(value is before[name] for name, value in network.named_parameters())
@@ -106,7 +110,7 @@ def test_other_types_go_the_usual_way():
 
 @needs_kernels
 def test_it_can_be_fused_for_restoring():
-    network = create_model("mimo-unet", NARROW["mimo-unet"]).eval()
+    network = narrow().eval()
     use_compiled_kernels(network)
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
@@ -116,6 +120,6 @@ def test_it_can_be_fused_for_restoring():
 
 def test_without_kernels_nothing_changes(monkeypatch):
     monkeypatch.setenv("RESTORE_KERNELS", "off")
-    network = create_model("mimo-unet", NARROW["mimo-unet"])
+    network = narrow()
     assert use_compiled_kernels(network) == 0
     assert not any(isinstance(module, CompiledConv2d) for module in network.modules())
