@@ -40,13 +40,18 @@ class ContextMean(nn.Module):
             self.window = (window_at(side, height), window_at(side, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, C, 1, 1) where one window covers ``x`` (N, C, H, W), else (N, C, H, W)."""
+        """Return the means of all windows inside ``x`` (N, C, H, W).
+
+        (N, C, H - h + 1, W - w + 1) for windows of h×w pixels, and (N, C, 1, 1) for the whole
+        image. What is made of them comes to the size of ``x`` by :func:`spread`.
+        """
         height, width = x.shape[-2:]
         if self.window is None or (self.window[0] >= height and self.window[1] >= width):
             return x.mean(dim=(-2, -1), keepdim=True)
-        # Sums of many half-precision numbers overflow.
-        rows = _sliding_mean(x.float(), -2, self.window[0])
-        return _sliding_mean(rows, -1, self.window[1]).to(x.dtype)
+        # Sums of many half-precision numbers overflow. Channels last, rows are added as they lie.
+        pixels = x.permute(0, 2, 3, 1).float()
+        rows = _window_means(pixels, 1, self.window[0])
+        return _window_means(rows, 2, self.window[1]).permute(0, 3, 1, 2).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"share={self.share}, window={self.window}"
@@ -57,20 +62,46 @@ def window_at(side: int, share: float) -> int:
     return max(1, round(side * share))
 
 
-def _sliding_mean(x: Tensor, dim: int, window: int) -> Tensor:
-    """Return the mean over ``window`` neighbours along ``dim``, all of them inside ``x``."""
+def _window_means(x: Tensor, dim: int, window: int) -> Tensor:
+    """Return the means of the ``size - window + 1`` windows along ``dim``, one for a longer one."""
     size = x.shape[dim]
     if window >= size:
-        return x.mean(dim=dim, keepdim=True).expand_as(x)
-    sums = x.cumsum(dim)
-    sums = torch.cat([torch.zeros_like(sums.narrow(dim, 0, 1)), sums], dim=dim)
-    starts = size - window + 1
-    inside = (sums.narrow(dim, window, starts) - sums.narrow(dim, 0, starts)) / window
-    before = (window - 1) // 2
-    first = inside.narrow(dim, 0, 1)
-    last = inside.narrow(dim, starts - 1, 1)
-    ends = [_repeat(first, dim, before), inside, _repeat(last, dim, window - 1 - before)]
-    return torch.cat(ends, dim=dim)
+        return x.mean(dim=dim, keepdim=True)
+    count = size - window + 1
+    # Sums of 1, 2, 4, … neighbours; a window is put together from those that its length consists of.
+    sums, length, reached = x, 1, 0
+    total = torch.zeros_like(x.narrow(dim, 0, count))
+    while True:
+        if window & length:
+            total += sums.narrow(dim, reached, count)
+            reached += length
+        if 2 * length > window:
+            return total / window
+        pairs = sums.shape[dim] - length
+        sums = sums.narrow(dim, 0, pairs) + sums.narrow(dim, length, pairs)
+        length *= 2
+
+
+def spread(inside: Tensor, x: Tensor) -> Tensor:
+    """Return what belongs to each pixel of ``x`` (N, C, H, W), given a number for each window.
+
+    Windows do not shrink at borders: the pixels there belong to the nearest window that is inside.
+
+    Args:
+        inside: made of a :class:`ContextMean` of ``x``. Sides of 1, of means over the whole, stay:
+            they go with every pixel.
+        x: gives the size.
+    """
+    pixels = inside.permute(0, 2, 3, 1)
+    for dim, size in ((1, x.shape[2]), (2, x.shape[3])):
+        count = pixels.shape[dim]
+        if count in {1, size}:
+            continue
+        before = (size - count) // 2
+        first, last = pixels.narrow(dim, 0, 1), pixels.narrow(dim, count - 1, 1)
+        ends = (_repeat(first, dim, before), _repeat(last, dim, size - count - before))
+        pixels = torch.cat([ends[0], pixels, ends[1]], dim=dim)
+    return pixels.permute(0, 3, 1, 2)
 
 
 def _repeat(x: Tensor, dim: int, count: int) -> Tensor:
@@ -99,7 +130,7 @@ class ChannelAttention(nn.Module):
 
     def gate(self, x: Tensor) -> Tensor:
         """Return the numbers in (0, 1), (N, C, 1, 1) or for local means (N, C, H, W)."""
-        return torch.sigmoid(self.excite(self.relu(self.squeeze(self.mean(x)))))
+        return spread(torch.sigmoid(self.excite(self.relu(self.squeeze(self.mean(x))))), x)
 
 
 class SharesActivation(nn.Module):
@@ -200,7 +231,8 @@ class SelectiveFusion(nn.Module):
             total = total + stream
         summary = self.activation(self.squeeze(self.mean(total)))
         weights = torch.softmax(torch.stack([score(summary) for score in self.scores]), dim=0)
-        fused = streams[0] * weights[0]
+        weights = weights.to(total.dtype)  # autocast computes a softmax in float32
+        fused = streams[0] * spread(weights[0], total)
         for stream, weight in zip(streams[1:], weights[1:], strict=True):
-            fused = fused + stream * weight
+            fused = torch.addcmul(fused, stream, spread(weight, total))
         return fused

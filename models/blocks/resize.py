@@ -33,7 +33,18 @@ class BlurPool(nn.Module):
         """Return (N, C, H/2, W/2), rounded up, of (N, C, H, W) with sides of at least 2."""
         channels = x.shape[1]
         kernel = self.kernel.expand(channels, 1, 3, 3)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel, stride=2, groups=channels)
+        return F.conv2d(_with_mirrored_rim(x), kernel, stride=2, groups=channels)
+
+
+def _with_mirrored_rim(x: Tensor) -> Tensor:
+    """Return ``x`` (N, C, H, W) reflected by one pixel on each side.
+
+    As ``F.pad`` does it, but in the precision and layout of ``x`` also under autocast.
+    """
+    for dim in (-2, -1):
+        rim = [x.narrow(dim, place, 1) for place in (1, x.shape[dim] - 2)]
+        x = torch.cat([rim[0], x, rim[1]], dim=dim)
+    return x
 
 
 class ResidualDown(nn.Module):

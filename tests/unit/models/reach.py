@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-from torch.nn import functional as F
-
-from models.blocks import attention
 
 
 @torch.inference_mode()
@@ -25,28 +21,14 @@ def extent(model, margin, multiple_of, breadth=None):
     side = -(-(2 * margin + multiple_of) // multiple_of) * multiple_of
     first = margin // multiple_of * multiple_of
     furthest = 0
-    with pytest.MonkeyPatch.context() as patch:
-        # Running sums carry what is no number to the end of the line; pooling does not.
-        patch.setattr(attention, "_sliding_mean", pooled_mean)
-        # Pyramids treat the pixels of one step of the size rule differently: try the diagonal.
-        for pixel in range(first, first + multiple_of):
-            image = torch.zeros(1, 3, side, breadth or side, dtype=torch.float64)
-            image[..., pixel, pixel if breadth is None else 0] = torch.nan
-            reached = model.restore(image)[0].isnan().any(0)
-            assert not reached[0].any(), "the image is too small for the measurement"
-            rows, columns = reached.nonzero(as_tuple=True)
-            furthest = max(furthest, int((rows - pixel).abs().max()))
-            if breadth is None:
-                furthest = max(furthest, int((columns - pixel).abs().max()))
+    # Pyramids treat the pixels of one step of the size rule differently: try the diagonal.
+    for pixel in range(first, first + multiple_of):
+        image = torch.zeros(1, 3, side, breadth or side, dtype=torch.float64)
+        image[..., pixel, pixel if breadth is None else 0] = torch.nan
+        reached = model.restore(image)[0].isnan().any(0)
+        assert not reached[0].any(), "the image is too small for the measurement"
+        rows, columns = reached.nonzero(as_tuple=True)
+        furthest = max(furthest, int((rows - pixel).abs().max()))
+        if breadth is None:
+            furthest = max(furthest, int((columns - pixel).abs().max()))
     return furthest
-
-
-def pooled_mean(x, dim, window):
-    """Return what the sliding mean of attention does, in another way."""
-    if window >= x.shape[dim]:
-        return x.mean(dim, keepdim=True).expand_as(x)
-    after = window // 2
-    before = window - 1 - after
-    if dim == -2:
-        return F.pad(F.avg_pool2d(x, (window, 1), 1), (0, 0, before, after), mode="replicate")
-    return F.pad(F.avg_pool2d(x, (1, window), 1), (before, after, 0, 0), mode="replicate")
