@@ -68,7 +68,7 @@ def _window_means(x: Tensor, dim: int, window: int) -> Tensor:
     if window >= size:
         return x.mean(dim=dim, keepdim=True)
     count = size - window + 1
-    # Sums of 1, 2, 4, … neighbours; a window is put together from those that its length consists of.
+    # Sums of 1, 2, 4, … neighbours; a window is those of them that its length consists of.
     sums, length, reached = x, 1, 0
     total = torch.zeros_like(x.narrow(dim, 0, count))
     while True:

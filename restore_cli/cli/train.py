@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import math
+import os
 import re
 import sys
 import tomllib
@@ -149,9 +150,16 @@ def train(
         with _shown() as on_event:
             report = run_training(config, data, folder, session, on_event)
     except KeyboardInterrupt:
-        console.info(f"saved in {folder}; the same command goes on from there")
+        if _is_first_process():
+            console.info(f"saved in {folder}; the same command goes on from there")
         raise
-    _show(report)
+    if _is_first_process():
+        _show(report)
+
+
+def _is_first_process() -> bool:
+    """Return whether this process is the one of those that train together which speaks."""
+    return os.environ.get("RANK", "0") == "0"  # as torchrun and Accelerate number them
 
 
 def _overrides(settings: list[str], steps: int | None) -> dict[str, object]:
@@ -217,7 +225,7 @@ def _show(report: TrainReport) -> None:
 @contextmanager
 def _shown() -> Iterator[OnEvent]:
     """Give the trainer something to report to, in the form the command line asked for."""
-    kind = console.progress
+    kind = console.progress if _is_first_process() else "none"
     if kind == "auto":
         kind = "bar" if is_terminal(sys.stderr) else "plain"
     if kind == "json":

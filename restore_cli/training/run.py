@@ -14,10 +14,11 @@ from torch.optim import Optimizer
 
 from models import RestorationModel, create_model
 from models.growth import load_shallower
-from restore_cli.engine.kernels.trainable import use_compiled_kernels
+from restore_cli.engine.device import choose_device
 from restore_cli.errors import UsageError, WeightsError
 from restore_cli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from restore_cli.training.config import TrainConfig, as_plain
+from restore_cli.training.cpu import prepare_for_cpu
 from restore_cli.training.critic import Critic
 from restore_cli.training.ema import AveragedWeights
 from restore_cli.training.objective import Objective, make_objective
@@ -143,7 +144,7 @@ def start_run(
     Args:
         config: the recipe.
         folder: where the run is kept; made if missing, continued if it holds a checkpoint.
-        device: cpu, or anything else for Accelerate's own choice.
+        device: as ``choose_device`` takes it; which GPU is Accelerate's own choice.
         facts: about data and device, for the card.
         weights: a file to start from; ignored when a checkpoint is continued.
 
@@ -152,7 +153,9 @@ def start_run(
         WeightsError: weights or checkpoint cannot be read, or the loss needs weights that are not
             there.
     """
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.precision)
+    # Left to choose the CPU itself, Accelerate would not let several processes learn as one.
+    is_cpu = choose_device(device).type == "cpu"
+    accelerator = Accelerator(cpu=is_cpu, mixed_precision=config.precision)
     network = create_model(config.architecture, config.config)
     if config.initial_std:
         _draw_weights(network, config.initial_std)
@@ -164,7 +167,7 @@ def start_run(
     optimizer = make_optimizer(network.parameters(), config.optimizer)
     average = AveragedWeights(network, config.ema_decay) if config.ema_decay else None
     if accelerator.device.type == "cpu":
-        use_compiled_kernels(network)
+        prepare_for_cpu(network, config.precision)
     wrapped, optimizer = accelerator.prepare(network, optimizer)
     critic = Critic(config, accelerator) if config.loss.adversarial else None
     objective = make_objective(config, critic, accelerator.device)
