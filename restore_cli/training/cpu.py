@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from models.blocks.activation import slope_of
 from restore_cli.engine.kernels.trainable import use_compiled_kernels
 
 
@@ -23,7 +24,7 @@ def prepare_for_cpu(network: nn.Module, precision: str) -> None:
         use_compiled_kernels(network)
         return
     for module in network.modules():
-        if type(module) is nn.PReLU and module.num_parameters == 1:
+        if type(module) is nn.PReLU and slope_of(module) is not None:
             module.__class__ = SingleSlope
 
 

@@ -43,22 +43,6 @@ def all_cards() -> tuple[ModelCard, ...]:
     )
 
 
-def find(name: str) -> ModelCard:
-    """Return the bundled model of that name; takes ``-`` and ``_`` alike.
-
-    A name may be shortened to some of its words in their order (``mimo``, ``mimo-plus``), or be
-    that of an architecture; among several models that fit, the one first in ``all_cards`` is taken.
-
-    Raises:
-        WeightsError: there is none; the message lists the nearest names.
-    """
-    cards = all_cards()
-    card = match(name, cards)
-    if card is None:
-        raise unknown(name, [card.name for card in cards])
-    return card
-
-
 def default_for(task: str) -> ModelCard:
     """Return the model that a task uses unless another is named.
 
@@ -75,7 +59,11 @@ def default_for(task: str) -> ModelCard:
 
 
 def match(name: str, cards: tuple[ModelCard, ...]) -> ModelCard | None:
-    """Return the first of ``cards`` that a name means, whole names before shortened ones."""
+    """Return the first of ``cards`` that a name means, whole names before shortened ones.
+
+    Takes ``-`` and ``_`` alike. A name may be shortened to some of its words in their order
+    (``mimo``, ``mimo-plus``), or be that of an architecture.
+    """
     wanted = plain(name)
     for card in cards:
         if wanted == card.name:

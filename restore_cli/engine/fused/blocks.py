@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from models.blocks.activation import slope_of
 from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
@@ -29,15 +30,6 @@ def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
         if slope is not None and isinstance(block, ChannelAttentionBlock):
             return FusedChannelAttentionBlock(block, slope, dtype)
     raise TypeError(f"no fused block for a {type(block).__name__}")
-
-
-def slope_of(layer: nn.Module) -> float | None:
-    """Return what an activation multiplies negative numbers by; None if that is not all it does."""
-    if isinstance(layer, nn.ReLU):
-        return 0.0
-    if isinstance(layer, nn.PReLU) and layer.num_parameters == 1:
-        return float(layer.weight.item())
-    return None
 
 
 class FusedBlock(nn.Module):

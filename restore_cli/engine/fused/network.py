@@ -14,13 +14,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.base import RestorationModel
+from models.blocks.activation import slope_of
 from models.blocks.attention import SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mimo_unet import MIMOUNet
 from models.mirnet import DualAttentionUnit
 from models.mprnet import ThreeStages
 from restore_cli.engine.fused import mimo_unet, mprnet
-from restore_cli.engine.fused.blocks import FusedDualAttentionUnit, fused_block, slope_of
+from restore_cli.engine.fused.blocks import FusedDualAttentionUnit, fused_block
 from restore_cli.engine.fused.convolution import FusedConv, can_fuse
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from models.blocks.activation import slope_of
 from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
@@ -120,13 +121,7 @@ _LEAST_SLOPE = 1e-4
 
 
 def _is_leaky(block: SharesActivation, x: Tensor) -> bool:
-    activation = block.activation
-    return (
-        _is_for_kernels(x)
-        and isinstance(activation, nn.PReLU)
-        and activation.num_parameters == 1
-        and activation.weight.item() > _LEAST_SLOPE
-    )
+    return _is_for_kernels(x) and (slope_of(block.activation) or 0.0) > _LEAST_SLOPE
 
 
 def _features(block: SharesActivation, x: Tensor, *, plus_input: bool = False) -> Tensor:

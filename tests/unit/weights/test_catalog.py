@@ -43,26 +43,26 @@ def bundled(tmp_path, monkeypatch):
         ("mimo-plus", "mimo-unet-plus-deblur"),
         ("mimo_plus", "mimo-unet-plus-deblur"),
         ("denoise", "mprnet-local-denoise"),
+        ("local-denoise", "mprnet-local-denoise"),
         ("mprnet-local", "mprnet-local-deblur"),
         ("night", "night-deblur"),
     ],
 )
-def test_find(bundled, name, expected):
-    assert catalog.find(name).name == expected
+def test_a_name_means_a_model(bundled, name, expected):
+    assert catalog.match(name, catalog.all_cards()).name == expected
 
 
 @pytest.mark.parametrize("name", ["mprnet", "mprnet-denoise"])
 def test_published_networks_are_not_short_for_ours(bundled, name):
-    with pytest.raises(WeightsError, match="no model is called"):
-        catalog.find(name)
-    assert catalog.find("local-denoise").name == "mprnet-local-denoise"
+    assert catalog.match(name, catalog.all_cards()) is None
 
 
-def test_near_names_are_suggested(bundled):
-    with pytest.raises(WeightsError, match="did you mean mimo-unet-deblur"):
-        catalog.find("mimo-unet-debler")
-    with pytest.raises(WeightsError, match="there is mprnet-local-deblur, mprnet-local-denoise, "):
-        catalog.find("zzz")
+def test_near_names_are_suggested():
+    names = list(MODELS)
+    assert catalog.unknown("mimo-unet-debler", names).hint.startswith(
+        "did you mean mimo-unet-deblur"
+    )
+    assert catalog.unknown("zzz", names).hint == f"there is {', '.join(names)}"
 
 
 def test_each_task_has_its_default(bundled):
