@@ -74,7 +74,6 @@ class Restorer:
         device: where it runs.
         precision: of its convolutions; with ``precision="auto"`` on a CPU with bf16 the first
             image may turn this to fp32, if the two differ visibly.
-        bytes_per_pixel: of a tile, that the network needs at its peak.
         max_memory_bytes: for the network's work on the images to come; None is what is free.
     """
 
@@ -135,7 +134,7 @@ class Restorer:
         self._network = for_inference(network, self.device, window)
         self._fused: dict[Precision, RestorationModel] = {}
         self._runner = _runner(self.device)
-        self.bytes_per_pixel = bytes_per_pixel(self.card.architecture, config)
+        self._config = config
         self.max_memory_bytes = max_memory_bytes
         self._tile = tile
         self._overlap = overlap
@@ -163,6 +162,7 @@ class Restorer:
         if self._strength == 0:
             return pixels.copy()
 
+        self._try_precision(source)
         layout = self._layout(*source.shape[:2])
 
         def whole(tile: int) -> Pixels:
@@ -201,10 +201,16 @@ class Restorer:
             rows = self._rows(source, tile, _fewer(layout, tile), progress)
             return next(rows), rows
 
+        self._try_precision(source)
         layout = self._layout(height, width)
         first, rest = with_smaller_tiles(begun, layout.tile, self._smallest())
         yield first
         yield from rest
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """What the network needs at its peak for each pixel of a tile."""
+        return bytes_per_pixel(self.card.architecture, self._config, self.precision)
 
     @property
     def backend(self) -> str:
@@ -259,7 +265,6 @@ class Restorer:
         is_short = isinstance(needed, str) or context < needed
         if is_short and tile < max(height, width):
             log.info("tiles of %d pixels see %d around them, not %s", tile, context, needed)
-        self._try_precision(source)
         self._at(self.precision)  # before several workers ask for it
         check = ColourCheck(self.card.task) if self._check else None
 
@@ -341,14 +346,17 @@ class Restorer:
             return
         self._is_trial_due = False
         height, width, _ = source.shape
-        top, left = (max(0, side - _TRIAL_SIDE) // 2 for side in (height, width))
-        bottom, right = min(top + _TRIAL_SIDE, height), min(left + _TRIAL_SIDE, width)
-        crop = to_tensor(source.read(top, bottom, left, right))
-        padded = pad_to_multiple(crop, self.multiple_of).to(self.device)
-        half, full = (
-            crop_like(self._run(padded, precision), crop) for precision in (self.precision, "fp32")
-        )
-        if not agrees(half, full):
+
+        def is_good(side: int) -> bool:
+            top, left = (max(0, length - side) // 2 for length in (height, width))
+            rows = source.read(top, min(top + side, height), left, min(left + side, width))
+            crop = to_tensor(rows)
+            padded = pad_to_multiple(crop, self.multiple_of).to(self.device)
+            results = (self._run(padded, precision) for precision in (self.precision, "fp32"))
+            return agrees(*(crop_like(result, crop) for result in results))
+
+        side = _TRIAL_SIDE if self._tile in ("auto", 0) else min(_TRIAL_SIDE, int(self._tile))
+        if not with_smaller_tiles(is_good, side, self._smallest()):
             log.warning("bf16 changes this model's results, computing in fp32")
             self.precision = "fp32"
 

@@ -70,6 +70,15 @@ def test_bytes_per_pixel_grow_with_the_width(architecture):
     assert 2 < bytes_per_pixel(architecture, wide) / bytes_per_pixel(architecture, narrow) <= 4
 
 
+def test_bytes_per_pixel_in_bf16():
+    config = make_config("mprnet-local", {})
+    full, half = (bytes_per_pixel("mprnet-local", config, name) for name in ("fp32", "bf16"))
+    assert half == full * 0.5
+    config = make_config("mimo-unet", {})
+    full, half = (bytes_per_pixel("mimo-unet", config, name) for name in ("fp32", "bf16"))
+    assert half == full
+
+
 def test_bytes_per_pixel_of_what_was_not_measured():
     assert bytes_per_pixel("unheard-of", None) == UNMEASURED_BYTES_PER_PIXEL
 
