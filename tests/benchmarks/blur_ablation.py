@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from restore_cli.engine.device import has_native_bf16
 from restore_cli.jobs.eval.methods import MethodOptions
 from restore_cli.jobs.eval.run import EvalOptions, evaluate
 from restore_cli.training.config import load_recipe
@@ -55,6 +56,7 @@ def trained(changes, arguments, folder):
         "schedule.decay_share": 0.9,
         "validation.every": 10 * arguments.steps,
         "ema_decay": 0.98,
+        "precision": "bf16" if has_native_bf16() else "no",
     }
     settings |= {f"degradation.{name}": value for name, value in changes.items()}
     options = TrainOptions(device="cpu", weights=arguments.weights)

@@ -29,7 +29,7 @@ NOISE_SIGMA_8BIT = 2.0
 
 def results(arguments):
     data, kodak = arguments.data, arguments.data / "kodak24" / "clean"
-    models = MethodOptions(models=arguments.model, device="cpu")
+    models = MethodOptions(models=arguments.model, device="cpu", precision="fp32")
     told = {"rivals": ["wiener", "richardson-lucy"], "sigmas_8bit": [NOISE_SIGMA_8BIT]}
     with_rivals = dataclasses.replace(models, **told) if arguments.rivals else models
 

@@ -38,6 +38,7 @@ def results(arguments):
             rivals=["nlm"] if arguments.nlm else (),
             sigmas_8bit=levels if arguments.onnx or arguments.nlm else (),
             device="cpu",
+            precision="fp32",
         )
 
     for sigma, sets in NOISY.items():
@@ -50,7 +51,7 @@ def results(arguments):
         for mean in evaluate(EvalOptions([arguments.data / name], methods(CAMERA_LEVELS))).means:
             yield row(mean, name)
     folder = arguments.data / "kodak24" / "clean"
-    clean = MethodOptions(models=arguments.model, device="cpu")
+    clean = MethodOptions(models=arguments.model, device="cpu", precision="fp32")
     for mean in evaluate(EvalOptions([folder], clean, clean=True)).means:
         yield row(mean, "kodak24 as it is")
 
