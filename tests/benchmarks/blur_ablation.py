@@ -1,11 +1,13 @@
 """What each part of the blur synthesis is worth: short equal trainings, measured on real pairs.
 
-    python tests/benchmarks/blur_ablation.py --photos FOLDER --data SETS --weights FILE
+    python tests/benchmarks/blur_ablation.py --photos FOLDER --data SETS --kernels FOLDER
+        --weights FILE
 
 Each training starts from the same weights and differs from the recipe in one thing; all see photos
 in the same order, with the same optimizer and a learning rate that falls to zero. Then the gains on
-``gopro_avg``, ``gopro`` and ``levin`` below SETS are measured, by what ``restore eval`` runs. One
-line of JSON for each.
+``gopro_avg``, ``gopro`` and ``levin`` below SETS are measured, and on eight pictures of
+``kodak24/clean`` with every fifth kernel and noise of sigma 2, by what ``restore eval`` runs. One line
+of JSON for each.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from restore_cli.training.trainer import TrainOptions, train
 
 RECIPE = "mprnet-local-deblur"
 BATCH, PATCH = 3, 128
+KODAK_PICTURES, KERNEL_STEP, NOISE_SIGMA_8BIT = 8, 5, 2.0
 
 CAMERA = {"video_share": 0.0}
 VARIANTS = {
@@ -40,6 +43,7 @@ VARIANTS = {
     "no defocus": {"defocus_share": 0.0},
     "no noise, no JPEG": {"noise_share": 0.0, "jpeg_share": 0.0},
     "noise in half, JPEG in a quarter": {"noise_share": 0.5, "jpeg_share": 0.25},
+    "noise in half, twice as strong": {"noise_share": 0.5, "noise_read": [1e-3, 8e-3]},
     "nothing left sharp": {"sharp_share": 0.0},
     "streaks of 2 to 20 pixels": {"shake_extent": [2.0, 20.0], "layer_extent": [1.0, 20.0]},
     "streaks of 6 to 36 pixels": {"shake_extent": [6.0, 36.0], "layer_extent": [4.0, 36.0]},
@@ -64,18 +68,31 @@ def trained(changes, arguments, folder):
     return folder / "last.safetensors"
 
 
-def gains(weights, data):
+def gains(weights, data, kernels):
     methods = MethodOptions(models=[str(weights)], device="cpu")
-    for name in ("gopro_avg", "gopro", "levin"):
-        options = EvalOptions(data=[data / name], methods=methods, align=name == "levin")
-        (mean,) = evaluate(options).means
-        yield name, round(mean.gain_db, 3)
+
+    def gain(folder, **others):
+        (mean,) = evaluate(EvalOptions([folder], methods, **others)).means
+        return round(mean.gain_db, 3)
+
+    blur = {
+        "kernels": sorted(kernels.glob("*.npy"))[::KERNEL_STEP],
+        "noise_sigma_8bit": NOISE_SIGMA_8BIT,
+        "limit": KODAK_PICTURES,
+    }
+    return {
+        "gopro_avg": gain(data / "gopro_avg"),
+        "gopro": gain(data / "gopro"),
+        "levin": gain(data / "levin", align=True),
+        "kodak24 x kernels": gain(data / "kodak24" / "clean", **blur),
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True, help="sharp ones to learn from")
     parser.add_argument("--data", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--kernels", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True, help="where every training starts")
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--lr", type=float, default=3.5e-4)
@@ -84,9 +101,11 @@ def main():
     torch.set_num_threads(1)
 
     def row(name, weights):
-        return json.dumps({"chain": name, **dict(gains(weights, arguments.data))}) + "\n"
+        measured = gains(weights, arguments.data, arguments.kernels)
+        return json.dumps({"chain": name, **measured}) + "\n"
 
     sys.stdout.write(row("before", arguments.weights))
+    sys.stdout.flush()
     for name in arguments.only:
         with tempfile.TemporaryDirectory() as folder:
             weights = trained(VARIANTS[name], arguments, Path(folder) / "run")
