@@ -6,8 +6,8 @@
 Each training starts from the same weights and differs from the recipe in one thing; all see photos
 in the same order, with the same optimizer and a learning rate that falls to zero. Then the gains on
 ``gopro_avg``, ``gopro`` and ``levin`` below SETS are measured, and on eight pictures of
-``kodak24/clean`` with every fifth kernel and noise of sigma 2, by what ``restore eval`` runs. One line
-of JSON for each.
+``kodak24/clean`` with every fifth kernel and noise of sigma 2, by what ``restore eval`` runs. One
+line of JSON for each.
 """
 
 from __future__ import annotations
