@@ -38,7 +38,13 @@ from restore_cli.engine.memory import (
 )
 from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.runners import BatchRunner, CoreRunner, Runner
-from restore_cli.engine.streaming import ArraySource, MirroredSource, PixelSource
+from restore_cli.engine.streaming import (
+    ArraySource,
+    MirroredSource,
+    PixelSource,
+    middle,
+    without_border,
+)
 from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
 from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
 from restore_cli.engine.tta import over_eight_views
@@ -275,7 +281,7 @@ class Restorer:
         top = 0
         run = partial(self.restore_tiles, at_once=at_once)
         restored = restore_rows(run, read, self._grid(height, width, tile), progress)
-        for tensor in _without_border(restored, border, height):
+        for tensor in without_border(restored, border, height):
             rows = to_pixels(tensor, channels)
             if check is not None or self._strength < 1:
                 before = source.read(top, top + len(rows), 0, width)
@@ -345,12 +351,9 @@ class Restorer:
         if not self._is_trial_due:
             return
         self._is_trial_due = False
-        height, width, _ = source.shape
 
         def is_good(side: int) -> bool:
-            top, left = (max(0, length - side) // 2 for length in (height, width))
-            rows = source.read(top, min(top + side, height), left, min(left + side, width))
-            crop = to_tensor(rows)
+            crop = to_tensor(middle(source, side))
             padded = pad_to_multiple(crop, self.multiple_of).to(self.device)
             results = (self._run(padded, precision) for precision in (self.precision, "fp32"))
             return agrees(*(crop_like(result, crop) for result in results))
@@ -365,17 +368,6 @@ def _runner(device: torch.device) -> Runner:
     if device.type == "cpu":
         return CoreRunner(torch.get_num_threads())
     return BatchRunner(device, _BATCH)
-
-
-def _without_border(parts: Iterator[Tensor], border: int, height: int) -> Iterator[Tensor]:
-    """Yield rows (1, C, h, W) of an image of ``height``, given those with a border around them."""
-    top = -border
-    for part in parts:
-        first, last = max(0, -top), max(0, height - top)
-        inner = part[..., first:last, border : part.shape[-1] - border]
-        if inner.shape[-2]:
-            yield inner
-        top += part.shape[-2]
 
 
 def _fewer(layout: Layout, tile: int) -> int:

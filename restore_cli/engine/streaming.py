@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from restore_cli.engine.channels import Pixels
 
@@ -19,6 +21,13 @@ class PixelSource(Protocol):
 
     def read(self, top: int, bottom: int, left: int, right: int) -> Pixels:
         """Return (bottom - top, right - left, C) float32, finite, nominally in [0, 1]."""
+
+
+def middle(source: PixelSource, side: int) -> Pixels:
+    """Return the square in the middle of an image, or as much of it as there is."""
+    height, width, _ = source.shape
+    top, left = (max(0, length - side) // 2 for length in (height, width))
+    return source.read(top, min(top + side, height), left, min(left + side, width))
 
 
 class ArraySource:
@@ -67,6 +76,17 @@ class MirroredSource:
         top, left = int(rows.min()), int(columns.min())
         window = self._source.read(top, int(rows.max()) + 1, left, int(columns.max()) + 1)
         return window[np.ix_(rows - top, columns - left)]
+
+
+def without_border(parts: Iterator[Tensor], border: int, height: int) -> Iterator[Tensor]:
+    """Yield rows (1, C, h, W) of an image of ``height``, given those with a border around them."""
+    top = -border
+    for part in parts:
+        first, last = max(0, -top), max(0, height - top)
+        inner = part[..., first:last, border : part.shape[-1] - border]
+        if inner.shape[-2]:
+            yield inner
+        top += part.shape[-2]
 
 
 def _mirrored(start: int, stop: int, size: int) -> NDArray[np.intp]:
