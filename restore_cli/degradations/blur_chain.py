@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ from restore_cli.degradations.motion import (
     with_extent,
 )
 from restore_cli.degradations.noise import poisson_gaussian
-from restore_cli.degradations.optics import convolve, disc_kernels
+from restore_cli.degradations.optics import convolve, disc_kernels, oval_kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class BlurChain:
     layer_extent: tuple[float, float] = (1.0, 25.0)
     defocus_share: float = 0.2
     defocus_radius: tuple[float, float] = (0.5, 3.0)
+    # Softened by the lens, by Gaussians instead of discs; a share of them by nothing else.
+    soft_share: float = 0.0
+    soft_sigma: tuple[float, float] = (0.5, 3.0)
+    soft_aspect: tuple[float, float] = (0.3, 1.0)
+    still_share: float = 0.7
     display_share: float = 0.3  # averaged in display values, as high-speed video is
     # Of batches, made as pairs from high-speed video are: few frames, averaged in display values,
     # of which the one at half time, or half a frame after it, is the sharp photo.
@@ -84,7 +90,8 @@ class BlurChain:
         in_display = chosen(generator, n, display_share).to(photos.device).view(-1, 1, 1, 1)
         scene = torch.where(in_display, photos, self._scene(photos, generator))
         scene = self._defocus(scene, generator)
-        exposed = self._expose(scene, generator, size, frames)
+        scene, is_still = self._soften(scene, generator)
+        exposed = self._expose(scene, generator, size, frames, is_still)
         linear = torch.where(in_display, to_linear(exposed.clamp(0, 1)), exposed)
 
         is_sharp = chosen(generator, n, self.sharp_share).to(photos.device).view(-1, 1, 1, 1)
@@ -114,14 +121,39 @@ class BlurChain:
         scene[which] = convolve(scene[which], disc_kernels(radius[which]))
         return scene
 
-    def _expose(self, scene: Tensor, generator: Generator, size: int, video_frames: int) -> Tensor:
+    def _soften(self, scene: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return the scene as the lens draws it, and which pictures (n,) nothing moves in."""
+        n = scene.shape[0]
+        if not self.soft_share:  # and draw nothing
+            return scene, torch.zeros(n, dtype=torch.bool)
+        longer = log_uniform(generator, (n,), *self.soft_sigma)
+        shorter = longer * uniform(generator, (n,), *self.soft_aspect)
+        angle = uniform(generator, (n,), 0.0, math.pi)
+        is_soft = chosen(generator, n, self.soft_share)
+        is_still = is_soft & chosen(generator, n, self.still_share)
+        scene = scene.clone()
+        for i in is_soft.nonzero().flatten():  # one by one: the widest is much wider than most
+            kernel = oval_kernels(torch.stack([longer[i], shorter[i]]).view(1, 2), angle[i : i + 1])
+            scene[i : i + 1] = convolve(scene[i : i + 1], kernel)
+        return scene, is_still
+
+    def _expose(
+        self,
+        scene: Tensor,
+        generator: Generator,
+        size: int,
+        video_frames: int,
+        is_still: Tensor,
+    ) -> Tensor:
         n, frames = scene.shape[0], video_frames or self.frames
         extent = log_uniform(generator, (n,), *self.shake_extent)
+        extent = torch.where(is_still, 0.0, extent)
         is_at_middle = chosen(generator, n, 1.0 if video_frames else self.middle_share)
         camera = hand_shake(generator, extent, frames, size, is_at_middle)
         blurred = mean_of_frames(scene, camera, size)
 
         layer_extent = log_uniform(generator, (n,), *self.layer_extent)
+        layer_extent = torch.where(is_still, 0.0, layer_extent)
         path = smooth_paths(generator, n, 2, frames, is_at_middle)
         path = with_extent(path, layer_extent)
         masks = soft_masks(generator, n, scene.shape[-1])

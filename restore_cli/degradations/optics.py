@@ -1,4 +1,4 @@
-"""Blur that is the same everywhere: defocus discs, Gaussians, lines and given kernels."""
+"""Blur that is the same everywhere: defocus discs, Gaussians, ovals, lines and given kernels."""
 
 from __future__ import annotations
 
@@ -37,6 +37,26 @@ def gaussian_kernels(sigma: Tensor) -> Tensor:
     profile = torch.exp(-0.5 * (axis / sigma.view(-1, 1)).square())
     profile = profile / profile.sum(dim=1, keepdim=True)
     return profile.unsqueeze(2) * profile.unsqueeze(1)
+
+
+def oval_kernels(sigma: Tensor, angle: Tensor) -> Tensor:
+    """Return Gaussians that are wider in one direction, each summing to 1.
+
+    Args:
+        sigma: (n, 2) standard deviations in pixels, above 0.
+        angle: (n,) of the first one's direction, in radians from the horizontal.
+
+    Returns:
+        (n, k, k), k odd and three deviations of the widest one to each side.
+    """
+    reach = max(1, int((3 * sigma.max()).ceil()))
+    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    x, y = axis.view(1, 1, -1), axis.view(1, -1, 1)
+    sine, cosine = angle.sin().view(-1, 1, 1), angle.cos().view(-1, 1, 1)
+    along = (x * cosine + y * sine) / sigma[:, 0].view(-1, 1, 1)
+    across = (y * cosine - x * sine) / sigma[:, 1].view(-1, 1, 1)
+    ovals = torch.exp(-0.5 * (along.square() + across.square()))
+    return ovals / ovals.sum(dim=(1, 2), keepdim=True)
 
 
 def line_kernels(length: Tensor, angle: Tensor, sigma: Tensor) -> Tensor:

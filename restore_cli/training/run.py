@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from models import RestorationModel, create_model
-from models.growth import load_shallower
+from models.growth import load_smaller
 from restore_cli.engine.device import choose_device
 from restore_cli.errors import UsageError, WeightsError
 from restore_cli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -194,7 +194,7 @@ def _copy_weights(path: Path, network: RestorationModel, config: TrainConfig) ->
     try:
         if card.architecture != config.architecture:
             raise ValueError("another architecture")
-        load_shallower(network, source.state_dict())
+        load_smaller(network, source)
     except ValueError as error:
         raise UsageError(
             f"is a {card.architecture} {dict(card.config)}, the recipe has {config.architecture} "

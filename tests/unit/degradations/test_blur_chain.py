@@ -52,7 +52,15 @@ def test_a_sharp_share_of_one_changes_nothing_but_rounding():
 
 @pytest.mark.parametrize(
     "field",
-    ["sharp_share", "layer_share", "defocus_share", "display_share", "noise_share", "jpeg_share"],
+    [
+        "sharp_share",
+        "layer_share",
+        "defocus_share",
+        "soft_share",
+        "display_share",
+        "noise_share",
+        "jpeg_share",
+    ],
 )
 def test_every_share_changes_the_pixels(field):
     assert not torch.equal(run(PLAIN)[1], run(dataclasses.replace(PLAIN, **{field: 1.0}))[1])
@@ -85,6 +93,23 @@ def test_frames_of_a_video_stand_apart(seed):
     # As large as the distance makes it; averaged in linear light it would be twice as much.
     assert degraded[0, 0].sum() == pytest.approx(clean[0, 0].sum().item(), rel=0.25)
     assert degraded[0, 0].max() < 0.6, "no more than two on top of each other"
+
+
+def test_a_soft_picture_in_which_nothing_moves_is_the_same_everywhere():
+    chain = dataclasses.replace(
+        PLAIN, layer_share=1.0, soft_share=1.0, soft_sigma=(2.0, 2.0), soft_aspect=(1.0, 1.0)
+    )
+    chain = dataclasses.replace(chain, still_share=1.0, shake_extent=(20.0, 20.0))
+    photos = torch.zeros(1, 3, 48 + 2 * chain.margin, 48 + 2 * chain.margin)
+    centre = photos.shape[-1] // 2
+    photos[..., centre - 1 : centre + 2, centre - 1 : centre + 2] = 1
+    degraded, _ = chain(photos, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(degraded, degraded.transpose(-2, -1), atol=2 / 255, rtol=0)
+    assert 0.1 < degraded.max() < 0.8
+    moving, _ = dataclasses.replace(chain, still_share=0.0)(
+        photos, torch.Generator().manual_seed(1)
+    )
+    assert moving.max() < degraded.max()
 
 
 def test_larger_extents_blur_more():

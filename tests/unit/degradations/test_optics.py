@@ -10,6 +10,7 @@ from restore_cli.degradations.optics import (
     disc_kernels,
     gaussian_kernels,
     line_kernels,
+    oval_kernels,
 )
 
 
@@ -68,3 +69,17 @@ def test_gaussians_have_their_deviation():
     axis = torch.arange(kernels.shape[1]) - kernels.shape[1] // 2
     deviation = (kernels.sum(dim=1) * axis.square()).sum(dim=1).sqrt()
     torch.testing.assert_close(deviation[1:], torch.tensor([1.0, 2.0]), atol=0.05, rtol=0)
+
+
+def test_ovals_have_their_deviations_and_direction():
+    sigma = torch.tensor([[3.0, 1.0], [3.0, 1.0], [2.0, 2.0]])
+    ovals = oval_kernels(sigma, torch.tensor([0.0, torch.pi / 2, 1.0]))
+    torch.testing.assert_close(ovals.sum(dim=(1, 2)), torch.ones(3))
+    axis = torch.arange(ovals.shape[1]) - ovals.shape[1] // 2
+    right = (ovals.sum(dim=1) * axis.square()).sum(dim=1).sqrt()
+    down = (ovals.sum(dim=2) * axis.square()).sum(dim=1).sqrt()
+    torch.testing.assert_close(right, torch.tensor([3.0, 1.0, 2.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(down, torch.tensor([1.0, 3.0, 2.0]), atol=0.05, rtol=0)
+    torch.testing.assert_close(ovals[2:], gaussian_kernels(sigma[:, 0])[2:], atol=1e-4, rtol=0)
+    (slanted,) = oval_kernels(sigma[:1], torch.tensor([0.5]))
+    assert (slanted * axis.view(1, -1) * axis.view(-1, 1)).sum() > 1, "down at the right"
