@@ -104,7 +104,7 @@ def train(
         Path | None,
         typer.Option(
             "--weights",
-            help="Fine-tune from this weights file.",
+            help="Fine-tune from this weights file; its network may be a smaller one.",
             metavar="FILE",
             show_default=False,
         ),
