@@ -21,7 +21,7 @@ DEFAULTS = {
     "denoise": "mprnet-local-denoise",
 }
 
-_OURS = {"local", "slim"}  # in the names of variants of published networks
+_OURS = {"local", "slim", "wide"}  # in the names of variants of published networks
 
 
 def all_cards() -> tuple[ModelCard, ...]:

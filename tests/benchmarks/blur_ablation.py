@@ -26,7 +26,7 @@ from restore_cli.jobs.eval.run import EvalOptions, evaluate
 from restore_cli.training.config import load_recipe
 from restore_cli.training.trainer import TrainOptions, train
 
-RECIPE = "mprnet-local-deblur"
+RECIPE = "mprnet-wide-deblur"
 BATCH, PATCH = 3, 128
 KODAK_PICTURES, KERNEL_STEP, NOISE_SIGMA_8BIT = 8, 5, 2.0
 
@@ -41,9 +41,10 @@ VARIANTS = {
     "no moving layers": {"layer_share": 0.0},
     "clipped highlights in a quarter": {"highlight_share": 0.25},
     "no defocus": {"defocus_share": 0.0},
+    "not softened by the lens": {"soft_share": 0.0},
     "no noise, no JPEG": {"noise_share": 0.0, "jpeg_share": 0.0},
-    "noise in half, JPEG in a quarter": {"noise_share": 0.5, "jpeg_share": 0.25},
-    "noise in half, twice as strong": {"noise_share": 0.5, "noise_read": [1e-3, 8e-3]},
+    "noise in an eighth, JPEG in a quarter": {"noise_share": 0.12, "jpeg_share": 0.25},
+    "noise in an eighth, a third as strong": {"noise_share": 0.12, "noise_read": [2e-4, 4e-3]},
     "nothing left sharp": {"sharp_share": 0.0},
     "streaks of 2 to 20 pixels": {"shake_extent": [2.0, 20.0], "layer_extent": [1.0, 20.0]},
     "streaks of 6 to 36 pixels": {"shake_extent": [6.0, 36.0], "layer_extent": [4.0, 36.0]},

@@ -19,6 +19,7 @@ MODELS = {
     "mimo-unet-plus-deblur": MIMO,
     "mimo-unet-deblur": MIMO,
     "mprnet-local-deblur": LOCAL,
+    "mprnet-wide-deblur": LOCAL,
     "mprnet-local-denoise": dataclasses.replace(LOCAL, task="denoise"),
 }
 
@@ -45,6 +46,7 @@ def bundled(tmp_path, monkeypatch):
         ("denoise", "mprnet-local-denoise"),
         ("local-denoise", "mprnet-local-denoise"),
         ("mprnet-local", "mprnet-local-deblur"),
+        ("mprnet-wide", "mprnet-wide-deblur"),
         ("night", "night-deblur"),
     ],
 )
@@ -74,7 +76,7 @@ def test_each_task_has_its_default(bundled):
 
 def test_defaults_come_first(bundled):
     names = [card.name for card in catalog.all_cards()]
-    others = ["mimo-unet-deblur", "mimo-unet-plus-deblur", "night-deblur"]
+    others = ["mimo-unet-deblur", "mimo-unet-plus-deblur", "mprnet-wide-deblur", "night-deblur"]
     assert names == [*catalog.DEFAULTS.values(), *others]
 
 
