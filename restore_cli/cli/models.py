@@ -98,7 +98,7 @@ def show_model(
     if json:
         console.json_object(model.to_dict() | {"engine": asdict(facts) if facts else None})
         return
-    rows = [*_card_rows(model), *(_engine_rows(facts) if facts else [])]
+    rows = [*_card_rows(model), *(_engine_rows(facts, model.card.context) if facts else [])]
     console.table(("field", "value"), [row for row in rows if row[1]])
     if model.card.scores:
         console.text("")
@@ -160,8 +160,10 @@ def _card_rows(model: ModelFile) -> list[tuple[str, str]]:
     ]
 
 
-def _engine_rows(facts: ModelFacts) -> list[tuple[str, str]]:
+def _engine_rows(facts: ModelFacts, measured_context: int) -> list[tuple[str, str]]:
     whole = "the whole image" if facts.halo is None else f"{facts.halo} pixels around each"
+    if measured_context:
+        whole += f"; tiles see {measured_context}, more made no difference"
     if facts.window is None:
         return [("sizes", f"any; padded to multiples of {facts.multiple_of}"), ("context", whole)]
     return [

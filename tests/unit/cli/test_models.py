@@ -65,6 +65,11 @@ def test_show_prints_the_card_of_a_file(narrow_model_file, capsys):
     assert "pooling" not in rows
 
 
+def test_show_tells_what_tiles_see(cache, capsys):
+    assert module.run(["models", "show", "mprnet-local-deblur"]) == 0
+    assert shown(capsys)["context"][0].endswith("; tiles see 96, more made no difference")
+
+
 def test_show_tells_where_means_are_taken(cache, capsys):
     cache("mprnet-derain", scores=(SCORE,))
     assert module.run(["models", "show", "MPRNet_derain"]) == 0
