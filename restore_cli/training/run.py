@@ -200,4 +200,5 @@ def _copy_weights(path: Path, network: RestorationModel, config: TrainConfig) ->
             f"is a {card.architecture} {dict(card.config)}, the recipe has {config.architecture} "
             f"{config.model_values()}",
             path=path,
+            hint="it may only have more residual blocks, or wider levels that nothing concatenates",
         ) from error
