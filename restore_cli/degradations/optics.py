@@ -32,11 +32,7 @@ def gaussian_kernels(sigma: Tensor) -> Tensor:
     Returns:
         (n, k, k), k odd and three deviations of the widest one to each side.
     """
-    reach = max(1, int((3 * sigma.max()).ceil()))
-    axis = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    profile = torch.exp(-0.5 * (axis / sigma.view(-1, 1)).square())
-    profile = profile / profile.sum(dim=1, keepdim=True)
-    return profile.unsqueeze(2) * profile.unsqueeze(1)
+    return oval_kernels(sigma.unsqueeze(1).expand(-1, 2), torch.zeros_like(sigma))
 
 
 def oval_kernels(sigma: Tensor, angle: Tensor) -> Tensor:
