@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Machines change: other programs, cooling, clocks.
 KEPT_S = 24 * 3600.0
+# Of the time on the processors that a trial's workers could have had; less, and others took it.
+LEAST_SHARE = 0.75
 # Of runs: they were the real thing, and the fastest of several had the machine to itself.
 KEPT_RUN_S = 30 * 24 * 3600.0
 KEPT_RUNS = 5
@@ -59,7 +61,7 @@ def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
 
     That of the fastest of the last runs with tiles of about that size, as :func:`remember` keeps
     them. Where there are none, one or two seconds of work are timed, which says too little for slow
-    networks; that is remembered for a day.
+    networks; that is remembered for a day, unless other programs kept the processors busy.
 
     Args:
         restorer: runs it.
@@ -80,8 +82,12 @@ def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
     known = {k: v for k, v in _read(cache_file()).items() if _is_of_today(v, now_s)}
     if key in known:
         return float(known[key][0])
+    wall_s, worked_s = time.perf_counter(), time.process_time()
     measured = measure_speed(restorer, tiles)
-    _write(cache_file(), {**known, key: (measured, now_s)})
+    wall_s, worked_s = time.perf_counter() - wall_s, time.process_time() - worked_s
+    could_s = wall_s * min(tiles.at_once, tiles.count)
+    if restorer.device.type != "cpu" or worked_s >= LEAST_SHARE * could_s:
+        _write(cache_file(), {**known, key: (measured, now_s)})
     return measured
 
 

@@ -82,6 +82,26 @@ def test_old_runs_are_forgotten(restorer, monkeypatch):
     assert speed.speed(restorer, TILES, "a") == 42.0
 
 
+@pytest.mark.parametrize(
+    ("worked_s", "trials"), [(20.0, 1), (2 * 10 * speed.LEAST_SHARE, 1), (14.0, 2), (0.4, 2)]
+)
+def test_a_trial_beside_busy_programs_is_not_remembered(restorer, monkeypatch, worked_s, trials):
+    now = {"wall": 5.0, "worked": 1.0}
+    seen = []
+
+    def trial(*_):
+        now["wall"] += 10.0
+        now["worked"] += worked_s
+        seen.append(1)
+        return 42.0
+
+    monkeypatch.setattr("restore_cli.engine.planner.measure_speed", trial)
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(speed.time, "process_time", lambda: now["worked"])
+    assert [speed.speed(restorer, TILES, "a") for _ in range(2)] == [42.0, 42.0]
+    assert len(seen) == trials
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "7", "damaged", "[[1, 2]]", '[["a", 1, 2]]'])
 def test_a_damaged_file_is_none(restorer, monkeypatch, content):
     remember(restorer, 1e-3)
