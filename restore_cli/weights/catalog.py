@@ -7,6 +7,7 @@ else; reading all of them takes well under a millisecond each and needs no torch
 from __future__ import annotations
 
 import difflib
+import itertools
 from pathlib import Path
 
 from restore_cli.errors import WeightsError
@@ -17,7 +18,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 # The model a task starts with; a task not listed takes its first model by name.
 DEFAULTS = {
-    "deblur": "mprnet-local-deblur",
+    "deblur": "mprnet-wide-deblur",
     "denoise": "mprnet-local-denoise",
 }
 
@@ -59,19 +60,16 @@ def default_for(task: str) -> ModelCard:
 
 
 def match(name: str, cards: tuple[ModelCard, ...]) -> ModelCard | None:
-    """Return the first of ``cards`` that a name means, whole names before shortened ones.
+    """Return the first of ``cards`` that a name means: whole names, then shortened ones.
 
     Takes ``-`` and ``_`` alike. A name may be shortened to some of its words in their order
     (``mimo``, ``mimo-plus``), or be that of an architecture.
     """
     wanted = plain(name)
-    for card in cards:
-        if wanted == card.name:
-            return card
-    for card in cards:
-        if wanted == card.architecture or _is_short_for(wanted, card.name):
-            return card
-    return None
+    whole = (card for card in cards if wanted == card.name)
+    short = (card for card in cards if _is_short_for(wanted, card.name))
+    alike = (card for card in cards if wanted == card.architecture)
+    return next(itertools.chain(whole, short, alike), None)
 
 
 def unknown(name: str, names: list[str]) -> WeightsError:

@@ -76,7 +76,7 @@ def tiles_against_whole(model):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 12, 24])
-    parser.add_argument("--model", default="mprnet-local-deblur")
+    parser.add_argument("--model", default="mprnet-wide-deblur")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for megapixels in arguments.megapixels:

@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--kernels", type=Path)
     parser.add_argument("--kernel-step", type=int, default=1)
-    parser.add_argument("--model", nargs="*", default=["mprnet-local-deblur"])
+    parser.add_argument("--model", nargs="*", default=["mprnet-wide-deblur"])
     parser.add_argument("--rivals", action="store_true", help="deconvolution told the kernel, too")
     for result in results(parser.parse_args()):
         sys.stdout.write(json.dumps(result) + "\n")

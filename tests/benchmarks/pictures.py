@@ -57,7 +57,7 @@ def spoiled(photo, chain):
 
 def main():
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    restorer = Restorer("mprnet-local-deblur", device="cpu")
+    restorer = Restorer("mprnet-wide-deblur", device="cpu")
 
     crossing = read_image(SAMPLES / "blurred" / "crossing.png").pixels
     sharper = restorer(crossing)

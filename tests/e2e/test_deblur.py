@@ -141,7 +141,7 @@ def test_the_bundled_model_is_the_default(restore, picture, folder):
     picture("a.png")
     done = restore("deblur", "a.png", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["model"] == "mprnet-local-deblur"
+    assert json.loads(done.stdout)["model"] == "mprnet-wide-deblur"
     before, after = (read_image(folder / name).pixels for name in ("a.png", "a_deblur.png"))
     assert np.abs(before.mean() - after.mean()) < 0.05
 

@@ -45,13 +45,19 @@ def bundled(tmp_path, monkeypatch):
         ("mimo_plus", "mimo-unet-plus-deblur"),
         ("denoise", "mprnet-local-denoise"),
         ("local-denoise", "mprnet-local-denoise"),
-        ("mprnet-local", "mprnet-local-deblur"),
+        ("mprnet-local", "mprnet-local-denoise"),  # default models come first
         ("mprnet-wide", "mprnet-wide-deblur"),
         ("night", "night-deblur"),
     ],
 )
 def test_a_name_means_a_model(bundled, name, expected):
     assert catalog.match(name, catalog.all_cards()).name == expected
+
+
+def test_names_win_over_architectures(bundled):
+    cards = tuple(card for card in catalog.all_cards() if card.task == "deblur")
+    assert cards[0].architecture == "mprnet-local"
+    assert catalog.match("mprnet-local", cards).name == "mprnet-local-deblur"
 
 
 @pytest.mark.parametrize("name", ["mprnet", "mprnet-denoise"])
@@ -68,7 +74,7 @@ def test_near_names_are_suggested():
 
 
 def test_each_task_has_its_default(bundled):
-    assert catalog.default_for("deblur").name == "mprnet-local-deblur"
+    assert catalog.default_for("deblur").name == "mprnet-wide-deblur"
     assert catalog.default_for("denoise").name == "mprnet-local-denoise"
     with pytest.raises(WeightsError, match="'derain'"):
         catalog.default_for("derain")
@@ -76,7 +82,7 @@ def test_each_task_has_its_default(bundled):
 
 def test_defaults_come_first(bundled):
     names = [card.name for card in catalog.all_cards()]
-    others = ["mimo-unet-deblur", "mimo-unet-plus-deblur", "mprnet-wide-deblur", "night-deblur"]
+    others = ["mimo-unet-deblur", "mimo-unet-plus-deblur", "mprnet-local-deblur", "night-deblur"]
     assert names == [*catalog.DEFAULTS.values(), *others]
 
 
