@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="rewrite the stored results instead of comparing",
     )
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # one of several processes (-n): each has a core to itself
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
