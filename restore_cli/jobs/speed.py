@@ -82,10 +82,10 @@ def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
     known = {k: v for k, v in _read(cache_file()).items() if _is_of_today(v, now_s)}
     if key in known:
         return float(known[key][0])
-    wall_s, worked_s = time.perf_counter(), time.process_time()
+    started_s, worked_before_s = time.perf_counter(), time.process_time()
     measured = measure_speed(restorer, tiles)
-    wall_s, worked_s = time.perf_counter() - wall_s, time.process_time() - worked_s
-    could_s = wall_s * min(tiles.at_once, tiles.count)
+    worked_s = time.process_time() - worked_before_s
+    could_s = (time.perf_counter() - started_s) * min(tiles.at_once, tiles.count)
     if restorer.device.type != "cpu" or worked_s >= LEAST_SHARE * could_s:
         _write(cache_file(), {**known, key: (measured, now_s)})
     return measured

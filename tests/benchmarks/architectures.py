@@ -30,7 +30,9 @@ from restore_cli.training.trainer import TrainOptions, train
 
 TRIAL_STEPS = 20  # that tell how many there is time for
 
+MIMO_UNET = {"width": 16, "blocks": [2, 2, 8]}
 MPRNET = {"features": 16, "unet_growth": 8, "orsnet_growth": 8, "blocks_per_group": 2}
+MPRNET_LOCAL = MPRNET | {"orsnet_growth": 0, "blocks_per_group": 1}
 MIRNET = {"features": 16, "groups": 1, "blocks_per_group": 2}
 PSS_NSC = {"width": 12, "units": 2}
 
@@ -52,13 +54,13 @@ class Task:
 
 TASKS = {
     "denoise": Task(
-        "mprnet-local-denoise",
-        64,
-        8,
-        25.0,
-        {
+        recipe="mprnet-local-denoise",
+        patch=64,
+        batch=8,
+        noise_sigma_8bit=25.0,
+        networks={
             "mimo-unet": {"width": 24, "blocks": [3, 3, 4]},
-            "mimo-unet, narrower": {"width": 16, "blocks": [2, 2, 8]},
+            "mimo-unet, narrower": MIMO_UNET,
             "mprnet": MPRNET,
             "mprnet-local": {"features": 16, "unet_growth": 16},
             "mprnet-local, wider": {"features": 24, "unet_growth": 16},
@@ -69,17 +71,16 @@ TASKS = {
         },
     ),
     "deblur": Task(
-        "mprnet-wide-deblur",
-        128,
-        3,
-        0.0,
-        {
-            "mimo-unet": {"width": 16, "blocks": [2, 2, 8]},
+        recipe="mprnet-wide-deblur",
+        patch=128,
+        batch=3,
+        noise_sigma_8bit=0.0,
+        networks={
+            "mimo-unet": MIMO_UNET,
             "mimo-unet, 20 blocks a level": {"width": 8, "blocks": [20, 20, 20]},
             "mprnet": MPRNET,
-            "mprnet-local": MPRNET | {"orsnet_growth": 0, "blocks_per_group": 1},
-            "mprnet-local, wider": MPRNET
-            | {"unet_growth": 32, "orsnet_growth": 0, "blocks_per_group": 1},
+            "mprnet-local": MPRNET_LOCAL,
+            "mprnet-local, wider": MPRNET_LOCAL | {"unet_growth": 32},
             "mirnet": MIRNET,
             "pss-nsc": PSS_NSC,
         },
