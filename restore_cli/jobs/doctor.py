@@ -86,7 +86,7 @@ def _devices() -> Iterator[Finding]:
 
     threads = f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
     yield Finding("devices", "cpu", "ok", f"{threads}, precisions {_precisions('cpu')}")
-    yield _kernels()
+    yield from _kernels()
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         memory = f"{properties.total_memory / 2**30:.1f} GiB"
@@ -101,16 +101,23 @@ def _devices() -> Iterator[Finding]:
         yield Finding("devices", "mps", "ok", f"precisions {_precisions('mps')}")
 
 
-def _kernels() -> Finding:
-    from restore_cli.engine.kernels import winograd
+def _kernels() -> Iterator[Finding]:
+    from restore_cli.engine.kernels import amx, winograd
 
-    if winograd.is_available():
-        return Finding("devices", "compiled kernels", "ok", "Winograd convolutions, AVX2")
-    if winograd.LIBRARY.exists():
-        why = "switched off, or this processor lacks AVX2"
-        return Finding("devices", "compiled kernels", "missing", why)
     advice = "install a C++ compiler, then this package again: about twice as fast in fp32"
-    return Finding("devices", "compiled kernels", "missing", "not built", advice)
+    if winograd.is_available():
+        yield Finding("devices", "compiled kernels", "ok", "Winograd convolutions in fp32, AVX2")
+    elif winograd.LIBRARY.exists():
+        why = "switched off, or this processor lacks AVX2"
+        yield Finding("devices", "compiled kernels", "missing", why)
+    else:
+        yield Finding("devices", "compiled kernels", "missing", "not built", advice)
+    if amx.is_available():
+        yield Finding("devices", "AMX kernels", "ok", "convolutions in bf16")
+    elif not amx.LIBRARY.exists():
+        yield Finding("devices", "AMX kernels", "missing", "not built; of use with AMX only")
+    else:
+        yield Finding("devices", "AMX kernels", "missing", "switched off, or no AMX here")
 
 
 def _precisions(device: str) -> str:

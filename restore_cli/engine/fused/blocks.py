@@ -13,6 +13,7 @@ from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
+from restore_cli.engine.kernels import amx
 
 
 def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
@@ -22,11 +23,11 @@ def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
         TypeError: another kind of block.
     """
     if isinstance(block, ResidualBlock):
-        return FusedResidualBlock(block, 0.0, dtype)
+        return _residual_block(block, 0.0, dtype)
     if isinstance(block, SharesActivation):
         slope = slope_of(block.activation)
         if slope is not None and isinstance(block, PlainBlock):
-            return FusedResidualBlock(block, slope, dtype)
+            return _residual_block(block, slope, dtype)
         if slope is not None and isinstance(block, ChannelAttentionBlock):
             return FusedChannelAttentionBlock(block, slope, dtype)
     raise TypeError(f"no fused block for a {type(block).__name__}")
@@ -38,6 +39,20 @@ class FusedBlock(nn.Module):
     def update(self, x: Tensor) -> Tensor:
         """Return ``forward(x)``, in the memory of ``x``."""
         return x.copy_(self(x))
+
+
+class AMXBlock(FusedBlock):
+    """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16."""
+
+    def __init__(self, conv1: nn.Conv2d, slope: float, conv2: nn.Conv2d) -> None:
+        super().__init__()
+        self._block = amx.ResidualBlock(conv1, slope, conv2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._block(_laid_out(x))
+
+    def update(self, x: Tensor) -> Tensor:
+        return self._block(_laid_out(x), in_place=True)
 
 
 class FusedResidualBlock(FusedBlock):
@@ -105,9 +120,28 @@ class FusedDualAttentionUnit(nn.Module):
         return self.of_channel.add_to(total, features.mul_(self.channel.gate(features)))
 
 
+def _residual_block(
+    block: ResidualBlock | PlainBlock, slope: float, dtype: torch.dtype
+) -> FusedBlock:
+    conv1, conv2 = _trained(block)
+    can_compile = dtype == torch.bfloat16 and amx.is_available()
+    if can_compile and amx.ResidualBlock.takes(conv1, conv2):
+        return AMXBlock(conv1, slope, conv2)
+    return FusedResidualBlock(block, slope, dtype)
+
+
 def _convolutions(
     block: ResidualBlock | SharesActivation, slope: float, dtype: torch.dtype
 ) -> tuple[FusedConv, FusedConv]:
+    conv1, conv2 = _trained(block)
+    return FusedConv(conv1, slope, dtype), FusedConv(conv2, None, dtype)
+
+
+def _trained(block: ResidualBlock | SharesActivation) -> tuple[nn.Conv2d, nn.Conv2d]:
     if not isinstance(block.conv1, nn.Conv2d) or not isinstance(block.conv2, nn.Conv2d):
         raise TypeError("the block is fused already")
-    return FusedConv(block.conv1, slope, dtype), FusedConv(block.conv2, None, dtype)
+    return block.conv1, block.conv2
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    return x.to(torch.bfloat16, memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels import winograd
+from restore_cli.engine.kernels import amx, winograd
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -17,8 +17,9 @@ _TUNED_SIDE = 256  # of the image that oneDNN chooses the order of the weights f
 class FusedConv(nn.Module):
     """A trained convolution for inference on a CPU; its weights are ordered once.
 
-    3×3 convolutions in fp32 run on the compiled Winograd kernel where that is installed and wins,
-    all others on oneDNN. Source: the operators that PyTorch's own compiler uses for CPUs.
+    3×3 convolutions run on a compiled kernel, by Winograd in fp32 and on AMX in bf16, where that is
+    installed and wins, all others on oneDNN. Source: the operators that PyTorch's own compiler uses
+    for CPUs.
     """
 
     def __init__(self, conv: nn.Conv2d, slope: float | None, dtype: torch.dtype) -> None:
@@ -34,10 +35,10 @@ class FusedConv(nn.Module):
         bias = None if conv.bias is None else conv.bias.detach()
         self._slope = slope
         self._dtype = dtype
-        self._winograd: winograd.Conv3x3 | None = None
-        can_compile = winograd.is_available() and winograd.Conv3x3.takes(conv)
-        if dtype == torch.float32 and can_compile:
-            self._winograd = winograd.Conv3x3(weight, bias)
+        kernels = {torch.float32: winograd, torch.bfloat16: amx}[dtype]
+        self._kernel: winograd.Conv3x3 | amx.Conv3x3 | None = None
+        if kernels.is_available() and kernels.Conv3x3.takes(conv):
+            self._kernel = kernels.Conv3x3(weight, bias)
             return
         self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
         side = [1, conv.in_channels, _TUNED_SIDE, _TUNED_SIDE]
@@ -49,8 +50,8 @@ class FusedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return activation(convolution(x)), channels last; ``x`` is (N, C, H, W)."""
         x = self._laid_out(x)
-        if self._winograd is not None:
-            return self._winograd(x, self._slope)
+        if self._kernel is not None:
+            return self._kernel(x, self._slope)
         kind, numbers = _POST_OPS[self._slope] if self._slope in _POST_OPS else _leaky(self._slope)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self._weight, self._bias, *self._geometry, kind, numbers, ""
@@ -58,9 +59,9 @@ class FusedConv(nn.Module):
         return result
 
     @property
-    def is_compiled(self) -> bool:
-        """Whether it runs on the compiled kernel."""
-        return self._winograd is not None
+    def is_winograd(self) -> bool:
+        """Whether it takes fewer multiplications than its weights have numbers."""
+        return isinstance(self._kernel, winograd.Conv3x3)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         """Return total + convolution(x), in the memory of ``total``; without activation."""
@@ -68,8 +69,8 @@ class FusedConv(nn.Module):
         is_laid_out = total.is_contiguous(memory_format=torch.channels_last)
         if not is_laid_out or total.dtype != self._dtype:
             return total.add_(self(x))
-        if self._winograd is not None:
-            return self._winograd(x, add=total, in_place=True)
+        if self._kernel is not None:
+            return self._kernel(x, add=total, in_place=True)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
             total, x, self._weight, self._bias, *self._geometry, "add", 1.0, None, [], None
         )
@@ -78,8 +79,8 @@ class FusedConv(nn.Module):
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Return convolution(x) + other, without activation."""
         x = self._laid_out(x)
-        if self._winograd is not None:
-            return self._winograd(x, add=self._laid_out(other))
+        if self._kernel is not None:
+            return self._kernel(x, add=self._laid_out(other))
         if other.dtype != self._dtype:  # as the sum in full precision would be
             summed: Tensor = other + self(x)
             return summed

@@ -140,7 +140,7 @@ class PackedUp(nn.Module):
             taps[a, b, :, :, a : a + 2, b : b + 2] = own
         bias = None if up.bias is None else up.bias.detach().repeat(4)
         conv = FusedConv(convolution(taps.flatten(0, 2), bias, padding=1), 0.0, dtype)
-        if not conv.is_compiled:
+        if not conv.is_winograd:
             pairs = [taps[a, b, :, :, a : a + 2, b : b + 2] for a, b in _CORNERS]
             conv = FusedConv(convolution(torch.cat(pairs), bias, padding=1), 0.0, dtype)
         self.conv = conv

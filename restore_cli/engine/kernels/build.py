@@ -30,11 +30,15 @@ else:
         BuildHookInterface = object
 
 FOLDER = Path(__file__).resolve().parent
-SOURCE = FOLDER / "winograd.cpp"
-LIBRARY = FOLDER / "libwinograd.so"
 
-# Not for the processor that compiles: the library asks at run time where it may be used.
-FLAGS = ("-std=c++17", "-O3", "-mavx2", "-mfma", "-fPIC", "-shared")
+# Not for the processor that compiles: a library asks at run time where it may be used.
+_AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512bf16")
+INSTRUCTIONS = {
+    "winograd": ("-mavx2", "-mfma"),
+    "amx": ("-mamx-tile", "-mamx-bf16", *_AVX512),
+}
+
+_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")
 
 _COMPILERS = ("c++", "g++", "clang++")
 _TIMEOUT_S = 120
@@ -50,12 +54,11 @@ class KernelBuildHook(BuildHookInterface):
     """Hatchling's way in: put the compiled library into the wheel, if there is one."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # Any: hatchling's
-        try:
-            compile_library(LIBRARY)
-        except NotBuiltError as error:
-            log.warning("without compiled kernels, which are optional: %s", error)
+        built = compile_all()
+        if not built:
             return
-        build_data["artifacts"].append(f"/{LIBRARY.relative_to(FOLDER.parents[2]).as_posix()}")
+        root = FOLDER.parents[2]
+        build_data["artifacts"] += [f"/{path.relative_to(root).as_posix()}" for path in built]
         build_data["pure_python"] = False
         # Loaded by ctypes, so any Python will do, but only this system and processor.
         system = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -78,8 +81,31 @@ def find_compiler() -> list[str]:
     raise NotBuiltError("no C++ compiler")
 
 
-def compile_library(library: Path) -> None:
-    """Compile the kernels into this file; an older one is gone even if that fails.
+def library_of(name: str) -> Path:
+    """Return the file that kernels of this name are compiled into."""
+    return FOLDER / f"lib{name}.so"
+
+
+def compile_all() -> list[Path]:
+    """Compile what can be, say what cannot, and return the files that are there now."""
+    built = []
+    for name in INSTRUCTIONS:
+        library = library_of(name)
+        try:
+            compile_library(name, library)
+        except NotBuiltError as error:
+            log.warning("without the compiled %s kernels, which are optional: %s", name, error)
+            continue
+        built.append(library)
+    return built
+
+
+def compile_library(name: str, library: Path) -> None:
+    """Compile kernels into this file; an older one is gone even if that fails.
+
+    Args:
+        name: of their source here and of the instructions they use.
+        library: the file.
 
     Raises:
         NotBuiltError: no compiler, not its processor or system, or it failed.
@@ -92,7 +118,8 @@ def compile_library(library: Path) -> None:
         # Moved when whole, so that a program starting meanwhile cannot load half of it.
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            command = [*compiler, *FLAGS, str(SOURCE), "-o", str(made)]
+            source = str(FOLDER / f"{name}.cpp")
+            command = [*compiler, *_FLAGS, *INSTRUCTIONS[name], source, "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S)
             made.replace(library)
     except subprocess.CalledProcessError as error:
@@ -102,15 +129,12 @@ def compile_library(library: Path) -> None:
 
 
 def main() -> int:
-    """Compile in place; return 0, or 1 where that is impossible."""
+    """Compile in place; return 0, or 1 where nothing could be."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        compile_library(LIBRARY)
-    except NotBuiltError as error:
-        log.error("%s", error)
-        return 1
-    log.info("%s", LIBRARY)
-    return 0
+    built = compile_all()
+    for library in built:
+        log.info("%s", library)
+    return 0 if built else 1
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
-from restore_cli.engine.kernels import winograd
+from restore_cli.engine.kernels import amx, winograd
+
+_KERNELS = {torch.float32: winograd, torch.bfloat16: amx}  # by what they compute with
 
 
-def use_compiled_kernels(network: nn.Module) -> int:
+def use_compiled_kernels(network: nn.Module, dtype: torch.dtype = torch.float32) -> int:
     """Exchange the convolutions of a network for faster ones, and return how many there were.
 
     They keep their parameters and names, so optimizers, checkpoints and weights files see the same
@@ -26,18 +29,20 @@ def use_compiled_kernels(network: nn.Module) -> int:
 
     Args:
         network: in float32 on the CPU.
+        dtype: that it computes with: bfloat16 is autocast's.
     """
-    if not winograd.is_available():
+    kernels = _KERNELS[dtype]
+    if not kernels.is_available():
         return 0
     count = 0
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is not nn.Conv2d:
                 continue
-            if winograd.Conv3x3.takes(child):
+            if kernels.Conv3x3.takes(child):
                 setattr(module, name, CompiledConv2d(child))
                 count += 1
-            elif _is_pointwise(child):
+            elif dtype == torch.float32 and _is_pointwise(child):
                 child.__class__ = PointwiseConv2d
                 count += 1
     for module in network.modules():
@@ -60,7 +65,7 @@ class CompiledConv2d(nn.Conv2d):
         self.train(conv.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _is_for_kernels(x):
+        if _kernels_for(x) is None:
             return super().forward(x)
         result: Tensor = _Conv3x3.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result
@@ -78,7 +83,7 @@ class CompiledResidualBlock(ResidualBlock):
     """A residual block whose ReLU and sums are done where the convolutions write."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _is_for_kernels(x):
+        if _kernels_for(x) is None:
             return super().forward(x)
         first, second = self.conv1, self.conv2
         result: Tensor = _TwoConvolutions.apply(  # type: ignore[no-untyped-call]
@@ -121,7 +126,7 @@ _LEAST_SLOPE = 1e-4
 
 
 def _is_leaky(block: SharesActivation, x: Tensor) -> bool:
-    return _is_for_kernels(x) and (slope_of(block.activation) or 0.0) > _LEAST_SLOPE
+    return _kernels_for(x) is not None and (slope_of(block.activation) or 0.0) > _LEAST_SLOPE
 
 
 def _features(block: SharesActivation, x: Tensor, *, plus_input: bool = False) -> Tensor:
@@ -149,21 +154,24 @@ class _TwoConvolutions(torch.autograd.Function):
     ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.slope, ctx.plus_input = 0.0 if slope is None else slope.item(), plus_input
-        inside = winograd.convolve(x, weight1, bias1, slope=ctx.slope)
+        kernels = _KERNELS[x.dtype]
+        inside = kernels.convolve(x, weight1, bias1, slope=ctx.slope)
         ctx.save_for_backward(x, inside, weight1, weight2)
-        return winograd.convolve(inside, weight2, bias2, add=x if plus_input else None)
+        result: Tensor = kernels.convolve(inside, weight2, bias2, add=x if plus_input else None)
+        return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, inside, weight1, weight2 = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        within = winograd.input_gradient(gradient, weight2, gate=inside, slope=ctx.slope)
-        of_weight1, of_bias1 = winograd.weight_gradient(x, within)
-        of_weight2, of_bias2 = winograd.weight_gradient(inside, gradient)
+        kernels = _KERNELS[x.dtype]
+        within = kernels.input_gradient(gradient, weight2, gate=inside, slope=ctx.slope)
+        of_weight1, of_bias1 = kernels.weight_gradient(x, within)
+        of_weight2, of_bias2 = kernels.weight_gradient(inside, gradient)
         _, _, has_bias1, _, has_bias2, has_slope, _ = ctx.needs_input_grad
         return (
-            winograd.input_gradient(within, weight1, add=gradient if ctx.plus_input else None),
+            kernels.input_gradient(within, weight1, add=gradient if ctx.plus_input else None),
             of_weight1,
             of_bias1 if has_bias1 else None,
             of_weight2,
@@ -178,8 +186,8 @@ def _slope_gradient(within: Tensor, inside: Tensor, slope: float) -> Tensor:
 
     Where the slope was applied, both have it as a factor.
     """
-    rows = [image.permute(0, 2, 3, 1).flatten() for image in (within, inside.clamp(max=0))]
-    return (torch.dot(*rows) / slope**2).reshape(1)
+    products = within * inside.clamp(max=0)
+    return (products.sum(dtype=torch.float32) / slope**2).reshape(1)
 
 
 class _Conv3x3(torch.autograd.Function):
@@ -187,20 +195,28 @@ class _Conv3x3(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ANN401
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(x, weight)
-        return winograd.convolve(x, weight, bias)
+        result: Tensor = _KERNELS[x.dtype].convolve(x, weight, bias)
+        return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        of_input = winograd.input_gradient(gradient, weight) if ctx.needs_input_grad[0] else None
-        of_weight, of_bias = winograd.weight_gradient(x, gradient)
+        kernels = _KERNELS[x.dtype]
+        of_input = kernels.input_gradient(gradient, weight) if ctx.needs_input_grad[0] else None
+        of_weight, of_bias = kernels.weight_gradient(x, gradient)
         return of_input, of_weight, of_bias if ctx.needs_input_grad[2] else None
 
 
-def _is_for_kernels(x: Tensor) -> bool:
-    return x.dtype == torch.float32 and x.device.type == "cpu"  # not autocast, and not moved since
+def _kernels_for(x: Tensor) -> ModuleType | None:
+    """Return the kernels that compute with this image, or None where PyTorch does."""
+    if x.device.type != "cpu":  # moved since
+        return None
+    if x.dtype == torch.float32 and torch.is_autocast_enabled("cpu"):
+        return None
+    kernels = _KERNELS.get(x.dtype)
+    return kernels if kernels is not None and kernels.is_available() else None
 
 
 def _is_pointwise(conv: nn.Conv2d) -> bool:

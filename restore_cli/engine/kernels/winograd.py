@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import logging
-import os
-import threading
 from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from restore_cli.engine.kernels.library import (
+    channels_last,
+    is_plain,
+    is_switched_off,
+    load_library,
+    result_like,
+    scratch,
+    takes_weight,
+)
 from restore_cli.engine.kernels.threads import in_parts
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
@@ -26,7 +32,6 @@ _INTERFACE: Final = 5  # of the library, see winograd.cpp
 _PANEL: Final = 16  # output channels the library works on at a time
 _ROWS: Final = 4  # input channels of one outer product
 _VECTOR: Final = 8  # channels it loads at a time
-_MOST_CHANNELS: Final = 512  # more were not measured
 
 # Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
 # winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
@@ -41,12 +46,10 @@ _POINTS: Final = (
 
 _FROM_WEIGHT: Final = torch.kron(torch.tensor(_POINTS), torch.tensor(_POINTS))  # (36, 9)
 
-log = logging.getLogger(__name__)
-
 
 def is_available() -> bool:
     """Whether the library is there, this processor runs it, and RESTORE_KERNELS is not "off"."""
-    return os.environ.get("RESTORE_KERNELS") != "off" and _library() is not None
+    return not is_switched_off() and _library() is not None
 
 
 class Conv3x3:
@@ -65,9 +68,7 @@ class Conv3x3:
         Where it can, it was faster than oneDNN's direct sum at all sizes measured
         (tests/benchmarks/kernels.py): 1.2 times with 8 channels, 2 with 16, 3 with 64 and more.
         """
-        is_plain = (conv.stride, conv.padding, conv.dilation) == ((1, 1), (1, 1), (1, 1))
-        is_plain = is_plain and conv.groups == 1 and conv.padding_mode == "zeros"
-        return is_plain and _takes_weight(conv.weight)
+        return is_plain(conv) and takes_weight(conv.weight, _VECTOR)
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """Transform the weights; later changes to them are not seen.
@@ -79,7 +80,7 @@ class Conv3x3:
         Raises:
             ValueError: a weight or bias that cannot be computed with.
         """
-        if not _takes_weight(weight):
+        if not takes_weight(weight, _VECTOR):
             raise ValueError(
                 f"no kernel for a {weight.dtype} weight of shape {tuple(weight.shape)}"
             )
@@ -182,8 +183,8 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     """
     n, channels_in, height, width = x.shape
     channels_out = gradient.shape[1]
-    source = _channels_last(x, (n, channels_in, height, width))
-    back = _channels_last(gradient, (n, channels_out, height, width))
+    source = channels_last(x, (n, channels_in, height, width), torch.float32)
+    back = channels_last(gradient, (n, channels_out, height, width), torch.float32)
     library = _the_library()
     rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
     sums: dict[int, tuple[Tensor, Tensor]] = {}
@@ -191,13 +192,13 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     def compute(part: int, parts: int) -> None:
         mine = torch.zeros(36, rows, panels, _ROWS, _PANEL), torch.zeros(channels_out)
         sums[part] = mine
-        scratch = library.restore_winograd_gradient_scratch(channels_in, channels_out)
+        floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
         library.restore_winograd_weight_gradient(
             source.data_ptr(),
             back.data_ptr(),
             mine[0].data_ptr(),
             mine[1].data_ptr(),
-            _scratch(scratch).data_ptr(),
+            scratch(floats).data_ptr(),
             n,
             height,
             width,
@@ -218,16 +219,6 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     return of_weight[:channels_out], of_bias
 
 
-def _takes_weight(weight: Tensor) -> bool:
-    return (
-        weight.ndim == 4
-        and tuple(weight.shape[2:]) == (3, 3)
-        and weight.dtype == torch.float32
-        and weight.device.type == "cpu"
-        and all(0 < c <= _MOST_CHANNELS and c % _VECTOR == 0 for c in weight.shape[:2])
-    )
-
-
 def _convolve(
     x: Tensor,
     points: Tensor,
@@ -246,12 +237,10 @@ def _convolve(
     channels_in = points.shape[2]
     n, _, height, width = x.shape
     shape = (n, channels_out, height, width)
-    source = _channels_last(x, (n, channels_in, height, width))
-    gates = None if gate is None else _channels_last(gate, shape)
-    addend = None if add is None else _channels_last(add, shape)
-    out = addend if in_place else None
-    if out is None:
-        out = torch.empty(shape, memory_format=torch.channels_last)
+    source = channels_last(x, (n, channels_in, height, width), torch.float32)
+    gates = None if gate is None else channels_last(gate, shape, torch.float32)
+    addend = None if add is None else channels_last(add, shape, torch.float32)
+    out = result_like(shape, torch.float32, addend, in_place=in_place)
     library = _the_library()
 
     def compute(part: int, parts: int) -> None:
@@ -262,7 +251,7 @@ def _convolve(
             None if gates is None else gates.data_ptr(),
             None if addend is None else addend.data_ptr(),
             out.data_ptr(),
-            _scratch(library.restore_winograd_scratch(channels_in)).data_ptr(),
+            scratch(library.restore_winograd_scratch(channels_in)).data_ptr(),
             n,
             height,
             width,
@@ -287,22 +276,16 @@ def _the_library() -> ctypes.CDLL:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """Return the library with its functions declared, or None where there is none to run."""
-    if not LIBRARY.exists():
-        return None
-    try:
-        library = ctypes.CDLL(str(LIBRARY))
-        supported = library.restore_kernels_interface() == _INTERFACE
-        supported = supported and bool(library.restore_kernels_supported())
-        library.restore_winograd_scratch.argtypes = [ctypes.c_int64]
-        library.restore_winograd_scratch.restype = ctypes.c_int64
-        library.restore_winograd_gradient_scratch.argtypes = [ctypes.c_int64] * 2
-        library.restore_winograd_gradient_scratch.restype = ctypes.c_int64
-        conv3x3 = library.restore_winograd_conv3x3
-        gradient = library.restore_winograd_weight_gradient
-    except (OSError, AttributeError) as error:  # of another system, or of another version of ours
-        log.warning("%s cannot be used: %s", LIBRARY.name, error)
-        return None
+    return load_library(LIBRARY, _declare)
+
+
+def _declare(library: ctypes.CDLL) -> bool:
+    is_ours = library.restore_kernels_interface() == _INTERFACE
+    library.restore_winograd_scratch.argtypes = [ctypes.c_int64]
+    library.restore_winograd_scratch.restype = ctypes.c_int64
+    library.restore_winograd_gradient_scratch.argtypes = [ctypes.c_int64] * 2
+    library.restore_winograd_gradient_scratch.restype = ctypes.c_int64
+    conv3x3 = library.restore_winograd_conv3x3
     conv3x3.argtypes = [
         *[ctypes.c_void_p] * 7,
         *[ctypes.c_int64] * 5,
@@ -311,9 +294,10 @@ def _library() -> ctypes.CDLL | None:
         *[ctypes.c_int64] * 2,
     ]
     conv3x3.restype = None
+    gradient = library.restore_winograd_weight_gradient
     gradient.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 7]
     gradient.restype = None
-    return library if supported else None
+    return is_ours and bool(library.restore_kernels_supported())
 
 
 def _at_points(weight: Tensor) -> Tensor:
@@ -326,27 +310,3 @@ def _at_points(weight: Tensor) -> Tensor:
     taps = filled.reshape(panels, _PANEL, channels_in, 9).permute(0, 3, 2, 1)
     points = _FROM_WEIGHT @ taps.reshape(panels, 9, channels_in * _PANEL)
     return points.reshape(panels, 36, channels_in, _PANEL)
-
-
-def _channels_last(image: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-    if tuple(image.shape) != shape or image.dtype != torch.float32 or image.device.type != "cpu":
-        raise ValueError(
-            f"expected {shape}, float32, on the CPU; "
-            f"got {tuple(image.shape)}, {image.dtype}, on {image.device.type}"
-        )
-    return image.contiguous(memory_format=torch.channels_last)
-
-
-class _Memory(threading.local):
-    """A buffer for each thread: one of its own for each call would cost more than a small image."""
-
-    buffer: Tensor | None = None
-
-
-_memory = _Memory()
-
-
-def _scratch(floats: int) -> Tensor:
-    if _memory.buffer is None or _memory.buffer.numel() < floats:
-        _memory.buffer = torch.empty(floats)
-    return _memory.buffer

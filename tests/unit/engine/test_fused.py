@@ -81,9 +81,11 @@ def test_no_activation_is_left_beside_a_convolution(name):
 @pytest.mark.skipif(
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bf16 on this processor"
 )
+@pytest.mark.parametrize("kernels", ["on", "off"])
 @pytest.mark.parametrize("name", ["mimo-unet", "mprnet", "mprnet-local", "mirnet"])
 @torch.inference_mode()
-def test_bf16_is_close(name):
+def test_bf16_is_close(name, kernels, monkeypatch):
+    monkeypatch.setenv("RESTORE_KERNELS", kernels)
     network = seeded(name)
     x = torch.rand(1, 3, 48, 64)
     with torch.autocast("cpu", torch.bfloat16):

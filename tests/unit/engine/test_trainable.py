@@ -8,6 +8,7 @@ from torch import nn
 
 from models import create_model
 from restore_cli.engine.fused.network import fused
+from restore_cli.engine.kernels import amx
 from restore_cli.engine.kernels.trainable import (
     CompiledConv2d,
     PointwiseConv2d,
@@ -16,6 +17,7 @@ from restore_cli.engine.kernels.trainable import (
 from restore_cli.engine.kernels.winograd import is_available
 
 needs_kernels = pytest.mark.skipif(not is_available(), reason="no compiled kernels here")
+needs_amx = pytest.mark.skipif(not amx.is_available(), reason="no AMX, or no kernels for it, here")
 
 
 def gradients(network, x):
@@ -47,6 +49,38 @@ def test_the_network_learns_the_same(name):
     wanted, ours = gradients(plain, x), gradients(compiled, x)
     for name, value in wanted.items():
         assert torch.allclose(ours[name], value, rtol=1e-3, atol=1e-5 * value.abs().max()), name
+
+
+@needs_amx
+@pytest.mark.parametrize("name", NARROW)
+def test_in_bf16_it_is_no_further_from_fp32_than_autocast(name):
+    plain = narrow(name)
+    compiled = copy.deepcopy(plain)
+    assert use_compiled_kernels(compiled, torch.bfloat16) > 10
+    x = torch.rand(2, 3, 64, 72)
+    wanted = gradients(plain, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs, ours = gradients(plain, x), gradients(compiled, x)
+    for name, value in ours.items():
+        assert value.dtype == torch.float32, name
+    assert distance(ours, wanted) < 1.1 * distance(theirs, wanted)
+
+
+def distance(ours, wanted):
+    """Return the mean of how far off gradients are, relative to their size, where there are any."""
+    each = [(ours[k] - v).norm() / v.norm() for k, v in wanted.items() if v.count_nonzero()]
+    return torch.stack(each).mean().item()
+
+
+@needs_amx
+def test_in_bf16_convolutions_of_fp32_are_autocast_s():
+    network = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1))
+    x = torch.rand(1, 8, 16, 16)
+    wanted = network(x)
+    use_compiled_kernels(network, torch.bfloat16)
+    torch.testing.assert_close(network(x), wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x).dtype == torch.bfloat16
 
 
 @needs_kernels

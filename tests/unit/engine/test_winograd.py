@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import ctypes
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from restore_cli.engine.kernels import build, winograd
+from restore_cli.engine.kernels import winograd
 from restore_cli.engine.kernels.winograd import Conv3x3, is_available
 
 AGREEMENT_DB = 115
@@ -251,48 +247,3 @@ def test_broken_library(library_at, tmp_path, caplog):
     library_at(broken)
     assert not is_available()
     assert "broken.so cannot be used" in caplog.text
-
-
-def test_compiles(tmp_path, monkeypatch):
-    try:
-        build.find_compiler()
-    except build.NotBuiltError:
-        pytest.skip("no compiler here")
-    library = tmp_path / "made.so"
-    build.compile_library(library)
-    assert [path.name for path in tmp_path.iterdir()] == ["made.so"]
-    assert ctypes.CDLL(str(library)).restore_kernels_supported() in {0, 1}
-    data = {"artifacts": [], "pure_python": True}
-    monkeypatch.setattr(build, "compile_library", lambda path: None)
-    build.KernelBuildHook().initialize("standard", data)
-    assert data["artifacts"] == ["/restore_cli/engine/kernels/libwinograd.so"]
-    assert not data["pure_python"]
-    assert data["tag"].startswith("py3-none-")
-
-
-@pytest.mark.parametrize("compiler", ["", "false", "/nowhere/c++"])
-def test_without_compiler(compiler, tmp_path, monkeypatch, caplog):
-    monkeypatch.setenv("CXX", compiler)
-    monkeypatch.setenv("PATH", str(tmp_path) if compiler == "" else os.environ["PATH"])
-    library = tmp_path / "made.so"
-    library.write_bytes(b"an older one")
-    with pytest.raises(build.NotBuiltError):
-        build.compile_library(library)
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(build, "LIBRARY", library)
-    data = {"artifacts": []}
-    build.KernelBuildHook().initialize("standard", data)
-    assert data == {"artifacts": []}
-    assert "optional" in caplog.text
-
-
-def test_other_processors(tmp_path, monkeypatch):
-    monkeypatch.setattr(build.platform, "machine", lambda: "arm64")
-    with pytest.raises(build.NotBuiltError, match="nothing for"):
-        build.compile_library(tmp_path / "made.so")
-
-
-def test_build_needs_only_the_standard_library():
-    script = f"import runpy; runpy.run_path({build.__file__!r}, run_name='hook')"
-    command = [sys.executable, "-S", "-I", "-c", script]
-    assert subprocess.run(command, check=False).returncode == 0

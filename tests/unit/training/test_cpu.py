@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from models import create_model
-from restore_cli.engine.kernels import winograd
+from restore_cli.engine.kernels import amx, winograd
+from restore_cli.engine.kernels.trainable import CompiledConv2d
 from restore_cli.training.cpu import SingleSlope, prepare_for_cpu
 
 SLIM = {"features": 8, "unet_growth": 4, "orsnet_growth": 0, "blocks_per_group": 1}
@@ -53,8 +54,8 @@ def test_what_is_exchanged_depends_on_the_precision():
         kinds[precision] = {type(module) for module in network.modules()}
     assert SingleSlope not in kinds["no"]
     assert SingleSlope in kinds["bf16"]
-    assert nn.Conv2d in kinds["bf16"]
-    assert (kinds["no"] != kinds["bf16"] - {SingleSlope} | {nn.PReLU}) == winograd.is_available()
+    assert (CompiledConv2d in kinds["no"]) == winograd.is_available()
+    assert (CompiledConv2d in kinds["bf16"]) == amx.is_available()
 
 
 def test_slopes_of_each_channel_are_left_to_pytorch():

@@ -1,0 +1,394 @@
+// 3×3 convolution of channels-last bfloat16 images on the tiles of Intel's AMX, on one thread.
+//
+// Where an image is channels-last, the channels of three neighbouring pixels lie one after the
+// other: a row of the weights' three taps is one sum over 3 × channels numbers, and that of the next
+// pixel begins one pixel further. So the rows of a tile of 16 pixels overlap in memory, nothing has
+// to be rearranged, and only the last of the products of 32 numbers is filled up with zeros: networks
+// of 16 channels compute with three quarters of every tile instead of half.
+//
+// Rows are copied into a ring of three that have room for the padding, where they stay in the
+// first two levels of the cache until the rows above and below them are done. A residual block is
+// done row by row too: what is between its convolutions is in such a ring and nowhere else.
+//
+// Source of the instructions: Intel Architecture Instruction Set Extensions Programming Reference,
+// chapter 3. All channel counts are multiples of 8, all sizes are in numbers of 16 bits.
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+using Index = std::ptrdiff_t;
+using Half = std::uint16_t;  // a bfloat16
+
+constexpr Index kSide = 16;            // pixels, or output channels, of a tile of sums
+constexpr Index kDepth = 32;           // numbers that one product sums over
+constexpr Index kTile = kSide * kSide;
+constexpr Index kWeights = kDepth * kSide;  // of one product
+constexpr Index kRing = 3;             // rows of the image that are at hand
+constexpr Index kMost = 4;             // tiles of sums at once: as many as operands, eight in all
+constexpr int kLine = 64;              // bytes of a tile's row
+
+constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of Linux's arch_prctl
+constexpr int kTileData = 18;               // the state that it is asked for
+
+struct alignas(64) TileConfig {
+    std::uint8_t palette = 1;
+    std::uint8_t start_row = 0;
+    std::uint8_t reserved[14] = {};
+    std::uint16_t row_bytes[16] = {};
+    std::uint8_t rows[16] = {};
+};
+
+// How results are finished: act(sum + bias) + add.
+struct Finish {
+    const float* bias;
+    const Half* gate;
+    const Half* add;
+    Half* out;
+    bool leaky;
+    float slope;
+};
+
+// One row of the results.
+struct Row {
+    const Half* above[3];  // rows of the image from one above to one below, each from column -1 on
+    const Half* weights;
+    Index width, channels_in, channels_out;
+    Index first;   // of its pixels among those of all images
+    Index depths;  // products for each row of the image
+    Finish finish;
+};
+
+// Sums of up to four tiles that are not finished yet.
+struct Block {
+    Index panel, panels;  // of 16 output channels
+    Index x, columns;     // pixels / 16
+};
+
+// Three neighbouring rows, with a zero pixel on either side and zeros behind.
+struct Ring {
+    Half* memory;
+    Index pitch, channels;
+
+    Half* line(Index row) const { return memory + row % kRing * pitch; }
+    Half* pixels(Index row) const { return line(row) + channels; }
+};
+
+// Images one below the other, of which rows outside are `nothing`.
+struct Images {
+    Index height, width;
+    const Half* nothing;
+
+    // Set what a row of results is computed from.
+    void set_above(Row& row, const Ring& ring, Index at) const {
+        const Index y = at % height;
+        row.above[0] = y > 0 ? ring.line(at - 1) : nothing;
+        row.above[1] = ring.line(at);
+        row.above[2] = y + 1 < height ? ring.line(at + 1) : nothing;
+    }
+
+    // The row below, or the last one of this image.
+    Index below(Index at) const { return at % height + 1 < height ? at + 1 : at; }
+};
+
+inline Index smaller(Index a, Index b) { return a < b ? a : b; }
+
+inline Index depths_of(Index channels) { return (3 * channels + kDepth - 1) / kDepth; }
+
+// Of a row in the ring: padding, the pixels of whole blocks, what the last products see of the next.
+inline Index pitch_of(Index width, Index channels) {
+    const Index block = kMost * kSide;
+    return ((width + block - 1) / block * block + 2) * channels + kDepth;
+}
+
+// Have what was written so far, and what `at` points to, in memory: GCC does not know that tiles are
+// loaded from there.
+[[gnu::always_inline]] inline void settle(const void* at) {
+    asm volatile("" : : "r"(at) : "memory");
+}
+
+[[gnu::always_inline]] inline __m512 widened(__mmask16 mask, const Half* values) {
+    const __m256i halves = _mm256_maskz_loadu_epi16(mask, values);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+// Finish one tile of sums, of which only `columns` pixels are inside the image.
+void finish_tile(const Row& row, Index panel, Index x, Index columns, const float* sums) {
+    const Finish& finish = row.finish;
+    const __m512 zero = _mm512_setzero_ps(), slope = _mm512_set1_ps(finish.slope);
+    const Index channels = smaller(row.channels_out - panel * kSide, kSide);
+    const __mmask16 mask = (1u << channels) - 1;
+    const __m512 bias =
+        finish.bias ? _mm512_maskz_loadu_ps(mask, finish.bias + panel * kSide) : zero;
+    Index place = (row.first + x) * row.channels_out + panel * kSide;
+    for (Index column = 0; column < columns; ++column, place += row.channels_out) {
+        __m512 value = _mm512_add_ps(_mm512_load_ps(sums + column * kSide), bias);
+        if (finish.leaky) {
+            const __m512 judge = finish.gate ? widened(mask, finish.gate + place) : value;
+            const __mmask16 is_scaled = _mm512_cmp_ps_mask(judge, zero, _CMP_LE_OQ);
+            value = _mm512_mask_mul_ps(value, is_scaled, value, slope);
+        }
+        if (finish.add) value = _mm512_add_ps(value, widened(mask, finish.add + place));
+        const __m256i rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value));
+        _mm256_mask_storeu_epi16(finish.out + place, mask, rounded);
+    }
+}
+
+void finish_block(const Row& row, const Block& block, const float* sums) {
+    for (Index i = 0; i < block.columns; ++i) {
+        const Index x = block.x + i * kSide;
+        for (Index j = 0; j < block.panels; ++j, sums += kTile) {
+            const Index columns = smaller(row.width - x, kSide);
+            if (columns > 0) finish_tile(row, block.panel + j, x, columns, sums);
+        }
+    }
+}
+
+// The sums of one panel of outputs for `Columns` × 16 pixels: tiles 0 to 3.
+template <int Columns>
+void sum_one_panel(const Row& row, const Block& block, float* sums) {
+    const Index stride = row.channels_in * sizeof(Half), hop = kSide * row.channels_in;
+    const Half* weights = row.weights + block.panel * 3 * row.depths * kWeights;
+    _tile_zero(0);
+    if (Columns > 1) _tile_zero(1);
+    if (Columns > 2) {
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (const Half* line : row.above) {
+        const Half* pixels = line + block.x * row.channels_in;
+        for (Index depth = 0; depth < row.depths; ++depth) {
+            _tile_loadd(6, weights, kLine);
+            _tile_loadd(4, pixels, stride);
+            _tile_dpbf16ps(0, 4, 6);
+            if (Columns > 1) {
+                _tile_loadd(5, pixels + hop, stride);
+                _tile_dpbf16ps(1, 5, 6);
+            }
+            if (Columns > 2) {
+                _tile_loadd(4, pixels + 2 * hop, stride);
+                _tile_dpbf16ps(2, 4, 6);
+                _tile_loadd(5, pixels + 3 * hop, stride);
+                _tile_dpbf16ps(3, 5, 6);
+            }
+            pixels += kDepth;
+            weights += kWeights;
+        }
+    }
+    _tile_stored(0, sums, kLine);
+    if (Columns > 1) _tile_stored(1, sums + kTile, kLine);
+    if (Columns > 2) {
+        _tile_stored(2, sums + 2 * kTile, kLine);
+        _tile_stored(3, sums + 3 * kTile, kLine);
+    }
+}
+
+// Those of two panels for `Columns` × 16 pixels, which share what is loaded.
+template <int Columns>
+void sum_two_panels(const Row& row, const Block& block, float* sums) {
+    const Index stride = row.channels_in * sizeof(Half), hop = kSide * row.channels_in;
+    const Index panel = 3 * row.depths * kWeights;
+    const Half* weights = row.weights + block.panel * panel;
+    _tile_zero(0);
+    _tile_zero(1);
+    if (Columns > 1) {
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (const Half* line : row.above) {
+        const Half* pixels = line + block.x * row.channels_in;
+        for (Index depth = 0; depth < row.depths; ++depth) {
+            _tile_loadd(6, weights, kLine);
+            _tile_loadd(4, pixels, stride);
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_loadd(7, weights + panel, kLine);
+            _tile_dpbf16ps(1, 4, 7);
+            if (Columns > 1) {
+                _tile_loadd(5, pixels + hop, stride);
+                _tile_dpbf16ps(2, 5, 6);
+                _tile_dpbf16ps(3, 5, 7);
+            }
+            pixels += kDepth;
+            weights += kWeights;
+        }
+    }
+    _tile_stored(0, sums, kLine);
+    _tile_stored(1, sums + kTile, kLine);
+    if (Columns > 1) {
+        _tile_stored(2, sums + 2 * kTile, kLine);
+        _tile_stored(3, sums + 3 * kTile, kLine);
+    }
+}
+
+void compute_row(const Row& row) {
+    alignas(64) float sums[kMost * kTile];
+    const Index panels = (row.channels_out + kSide - 1) / kSide;
+    settle(row.above);
+    for (Index panel = 0; panel < panels; panel += 2) {
+        const bool has_two = panel + 1 < panels;
+        for (Index x = 0; x < row.width;) {
+            const Index left = (row.width - x + kSide - 1) / kSide;
+            const Index columns = has_two || left == 2 ? smaller(left, 2) : left > 2 ? kMost : 1;
+            const Block block = {panel, has_two ? 2 : 1, x, columns};
+            if (has_two) {
+                (columns == 2 ? sum_two_panels<2> : sum_two_panels<1>)(row, block, sums);
+            } else if (columns == kMost) {
+                sum_one_panel<kMost>(row, block, sums);
+            } else {
+                (columns == 2 ? sum_one_panel<2> : sum_one_panel<1>)(row, block, sums);
+            }
+            finish_block(row, block, sums);
+            x += columns * kSide;
+        }
+    }
+}
+
+bool has_instructions() {
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    const bool has_amx = (d >> 22 & 1) && (d >> 24 & 1);  // bf16 products, and tiles
+    const bool has_vectors = (b >> 16 & 1) && (b >> 30 & 1) && (b >> 31 & 1);  // AVX512 F, BW, VL
+    if (!has_amx || !has_vectors || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return false;
+    return a >> 5 & 1;  // AVX512 BF16
+}
+
+// Tiles as they are used here, for as long as this lives. Others who use tiles on this thread find
+// them as they have set them.
+class Tiles {
+public:
+    Tiles() {
+        settle(&before_);
+        _tile_storeconfig(&before_);
+        TileConfig config;
+        for (int tile = 0; tile < 8; ++tile) {
+            config.row_bytes[tile] = kLine;
+            config.rows[tile] = kSide;
+        }
+        settle(&config);
+        _tile_loadconfig(&config);
+    }
+    ~Tiles() {
+        if (before_.palette) {
+            _tile_loadconfig(&before_);
+        } else {
+            _tile_release();
+        }
+    }
+    Tiles(const Tiles&) = delete;
+    Tiles& operator=(const Tiles&) = delete;
+
+private:
+    TileConfig before_;
+};
+
+// Rows of an image, each copied into a ring once.
+class Source {
+public:
+    Source(const Half* x, Index width, const Ring& ring) : ring(ring), x_(x), width_(width) {}
+
+    // Have rows `first` to `last` at hand, of which there are at most three.
+    void fetch(Index first, Index last) {
+        const Index line = width_ * ring.channels;
+        for (Index row = next_ > first ? next_ : first; row <= last; ++row) {
+            std::memcpy(ring.pixels(row), x_ + row * line, line * sizeof(Half));
+            next_ = row + 1;
+        }
+    }
+
+    const Ring ring;
+
+private:
+    const Half* x_;
+    Index width_, next_ = 0;
+};
+
+}  // namespace
+
+extern "C" {
+
+// Whether this processor runs what is compiled here, and the operating system lets this process.
+int restore_amx_supported() {
+    return has_instructions() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+// Counts up with every change of what follows, so that no program calls a library of another age.
+int restore_amx_interface() { return 1; }
+
+// Numbers of scratch memory, aligned to 64 bytes, which one call of either function needs.
+std::int64_t restore_amx_scratch(std::int64_t width, std::int64_t channels_in) {
+    return (2 * kRing + 1) * pitch_of(width, channels_in);
+}
+
+// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
+//
+// x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out,
+// out may be add. weights: [panel of 16 outputs][3 rows][products of 32 numbers][16][16 outputs][2],
+// those beyond 3 × channels_in and channels_out zeros. bias: channels_out, or null. leaky: whether values that are
+// not positive are scaled by slope; with a gate, those are where the gate is not positive. Only part
+// `part` of `parts` is computed: several threads may share an image, or work on images of their own,
+// each with scratch memory of its own.
+void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, const Half* gate,
+                         const Half* add, Half* out, Half* scratch, std::int64_t count,
+                         std::int64_t height, std::int64_t width, std::int64_t channels_in,
+                         std::int64_t channels_out, int leaky, float slope, std::int64_t part,
+                         std::int64_t parts) {
+    const Tiles tiles;
+    const Index pitch = pitch_of(width, channels_in);
+    std::memset(scratch, 0, (kRing + 1) * pitch * sizeof(Half));
+    const Images images = {height, width, scratch + kRing * pitch};
+    Source source(x, width, {scratch, pitch, channels_in});
+    Row row = {{},           weights, width,
+               channels_in,  channels_out,
+               0,            depths_of(channels_in),
+               {bias, gate, add, out, leaky != 0, slope}};
+    const Index rows = count * height, end = rows * (part + 1) / parts;
+    for (Index i = rows * part / parts; i < end; ++i) {
+        source.fetch(i % height ? i - 1 : i, images.below(i));
+        images.set_above(row, source.ring, i);
+        row.first = i * width;
+        compute_row(row);
+    }
+}
+
+// out = conv(act(conv(x, weights1) + bias1), weights2) + bias2 + x, all of as many channels.
+//
+// As above. Where there is one part only, out may be x.
+void restore_amx_block(const Half* x, const Half* weights1, const float* bias1,
+                       const Half* weights2, const float* bias2, Half* out, Half* scratch,
+                       std::int64_t count, std::int64_t height, std::int64_t width,
+                       std::int64_t channels, float slope, std::int64_t part,
+                       std::int64_t parts) {
+    const Tiles tiles;
+    const Index pitch = pitch_of(width, channels), depths = depths_of(channels);
+    std::memset(scratch, 0, (2 * kRing + 1) * pitch * sizeof(Half));
+    const Images images = {height, width, scratch + 2 * kRing * pitch};
+    Source source(x, width, {scratch, pitch, channels});
+    const Ring inside = {scratch + kRing * pitch, pitch, channels};
+    Row first = {{},       weights1, width, channels,
+                 channels, 0,        depths, {bias1, nullptr, nullptr, nullptr, true, slope}};
+    Row second = {{},       weights2, width, channels,
+                  channels, 0,        depths, {bias2, nullptr, x, out, false, 0}};
+    const Index rows = count * height, end = rows * (part + 1) / parts;
+    Index next = 0;  // of the rows inside
+    for (Index i = rows * part / parts; i < end; ++i) {
+        for (Index j = i % height ? i - 1 : i; j <= images.below(i); ++j) {
+            if (j < next) continue;
+            source.fetch(j % height ? j - 1 : j, images.below(j));
+            images.set_above(first, source.ring, j);
+            first.finish.out = inside.pixels(j);
+            compute_row(first);
+            next = j + 1;
+        }
+        images.set_above(second, inside, i);
+        second.first = i * width;
+        compute_row(second);
+    }
+}
+}
