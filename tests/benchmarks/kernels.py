@@ -1,10 +1,11 @@
-"""The compiled 3×3 convolution against PyTorch's direct one (oneDNN, packed weights), one thread.
+"""The compiled 3×3 convolutions against PyTorch's direct one (oneDNN, packed weights), one thread.
 
-    python tests/benchmarks/kernels.py [--seconds 1.5] [--channels 16 32 …]
+    python tests/benchmarks/kernels.py [--precision bf16] [--seconds 1.5] [--channels 16 32 …]
 
-Both run in turn in one process, channels-last, with bias and ReLU fused; figures are lower
-quartiles of the times. GFLOP/s counts the direct convolution's operations for both, so ours may
-exceed what the processor can do.
+Ours is Winograd's in fp32 and AMX's direct one in bf16, and with ``--block`` a residual block of
+two against two calls. All run in turn in one process, channels-last, with bias and ReLU fused;
+figures are lower quartiles of the times. GFLOP/s counts the direct convolution's operations for
+all, so Winograd's may exceed what the processor can do.
 """
 
 from __future__ import annotations
@@ -16,15 +17,21 @@ import time
 import numpy as np
 import torch
 
-from restore_cli.engine.kernels.winograd import Conv3x3, is_available
+from models.blocks.conv import ResidualBlock
+from restore_cli.engine.fused.blocks import FusedResidualBlock, fused_block
+from restore_cli.engine.kernels import amx, winograd
+
+KERNELS = {"fp32": (torch.float32, winograd), "bf16": (torch.bfloat16, amx)}
 
 # (channels in, channels out, side): widths of our networks where they occur in tiles.
 CASES = (
     (16, 16, 256),
     (16, 16, 512),
+    (24, 24, 256),
     (32, 32, 64),
     (32, 32, 256),
     (32, 32, 512),
+    (48, 48, 256),
     (64, 64, 32),
     (64, 64, 128),
     (64, 64, 256),
@@ -64,23 +71,45 @@ def seconds_each(functions, x, seconds):
 
 def agreement_db(ours, x, weight, bias):
     wanted = torch.nn.functional.conv2d(x.double(), weight.double(), bias.double(), padding=1)
-    error = (ours.double() - wanted).square().mean()
+    error = (ours.double() - wanted.relu()).square().mean()
     return float(10 * torch.log10(wanted.square().max() / error))
 
 
-def row(channels_in, channels_out, side, seconds):
-    x = torch.randn(1, channels_in, side, side).to(memory_format=torch.channels_last)
+def row(case, precision, seconds):
+    """Return a line about one convolution."""
+    channels_in, channels_out, side = case
+    dtype, kernels = KERNELS[precision]
+    x = torch.randn(1, channels_in, side, side).to(dtype, memory_format=torch.channels_last)
     weight = torch.randn(channels_out, channels_in, 3, 3) * (2 / (9 * channels_in)) ** 0.5
+    weight = weight.to(dtype).float()
     bias = torch.randn(channels_out)
-    conv = Conv3x3(weight, bias)
-    functions = direct(weight, bias, x), lambda x: conv(x, slope=0.0)
+    conv = kernels.Conv3x3(weight, bias)
+    functions = direct(weight.to(dtype), bias.to(dtype), x), lambda x: conv(x, slope=0.0)
     theirs, ours = seconds_each(functions, x, seconds)
-    giga = 2e-9 * 9 * channels_in * channels_out * side**2
     corner = x[..., : min(side, 64), : min(side, 64)]
+    agreement = agreement_db(conv(corner, slope=0.0), corner, weight, bias)
+    return line(case, theirs, ours, agreement)
+
+
+def block_row(case, precision, seconds):
+    """Return a line about a residual block of two such convolutions, ours against two of ours."""
+    channels, _, side = case
+    dtype, _ = KERNELS[precision]
+    x = torch.randn(1, channels, side, side).to(dtype, memory_format=torch.channels_last)
+    block = ResidualBlock(channels).requires_grad_(False)
+    functions = FusedResidualBlock(block, 0.0, dtype), fused_block(block, dtype)
+    theirs, ours = seconds_each(functions, x, seconds)
+    first, second = (function(x).double() for function in functions)
+    error = (first - second).square().mean().clamp_min(1e-30)
+    return line(case, theirs, ours, float(10 * torch.log10(first.square().max() / error)), count=2)
+
+
+def line(case, theirs, ours, agreement, count=1):
+    channels_in, channels_out, side = case
+    giga = 2e-9 * 9 * channels_in * channels_out * side**2 * count
     return (
         f"{channels_in:4d} {channels_out:4d} {side:5d} {theirs * 1e3:11.3f} {giga / theirs:8.1f}"
-        f" {ours * 1e3:9.3f} {giga / ours:8.1f} {theirs / ours:7.2f}"
-        f" {agreement_db(conv(corner), corner, weight, bias):14.1f}\n"
+        f" {ours * 1e3:9.3f} {giga / ours:8.1f} {theirs / ours:7.2f} {agreement:14.1f}\n"
     )
 
 
@@ -88,16 +117,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=1.5, help="for each row")
     parser.add_argument("--channels", type=int, nargs="*", help="only rows with so many inputs")
+    parser.add_argument("--precision", choices=KERNELS, default="fp32")
+    parser.add_argument("--block", action="store_true", help="residual blocks instead")
     arguments = parser.parse_args()
-    if not is_available():
+    if not KERNELS[arguments.precision][1].is_available():
         sys.exit("no compiled kernels here (python -m restore_cli.engine.kernels.build)")
     torch.set_num_threads(1)
     torch.manual_seed(0)
     sys.stdout.write(HEADER)
     with torch.inference_mode():
-        for channels_in, channels_out, side in CASES:
-            if not arguments.channels or channels_in in arguments.channels:
-                sys.stdout.write(row(channels_in, channels_out, side, arguments.seconds))
+        for case in CASES:
+            is_wanted = not arguments.channels or case[0] in arguments.channels
+            if is_wanted and (not arguments.block or case[0] == case[1]):
+                make = block_row if arguments.block else row
+                sys.stdout.write(make(case, arguments.precision, arguments.seconds))
                 sys.stdout.flush()
 
 

@@ -70,13 +70,11 @@ def test_bytes_per_pixel_grow_with_the_width(architecture):
     assert 2 < bytes_per_pixel(architecture, wide) / bytes_per_pixel(architecture, narrow) <= 4
 
 
-def test_bytes_per_pixel_in_bf16():
-    config = make_config("mprnet-local", {})
-    full, half = (bytes_per_pixel("mprnet-local", config, name) for name in ("fp32", "bf16"))
-    assert half == full * 0.5
-    config = make_config("mimo-unet", {})
-    full, half = (bytes_per_pixel("mimo-unet", config, name) for name in ("fp32", "bf16"))
-    assert half == full
+@pytest.mark.parametrize("architecture", ["mimo-unet", "mprnet-local", "mprnet", "mirnet"])
+def test_bf16_takes_less(architecture):
+    config = make_config(architecture, {})
+    full, half = (bytes_per_pixel(architecture, config, name) for name in ("fp32", "bf16"))
+    assert 0.3 * full < half < 0.75 * full
 
 
 def test_bytes_per_pixel_of_what_was_not_measured():
