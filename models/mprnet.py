@@ -269,17 +269,21 @@ class FullResolution(nn.Module):
         Published with a doubling before each 1×1 convolution and the sum at the end: all of these
         commute, and this order is least work.
         """
-        for up in self.encoder_ups[level].children():
-            encoded = up.get_submodule("conv")(encoded)
-        for up in self.decoder_ups[level].children():
-            decoded = up.get_submodule("conv")(decoded)
-        total = self.joined(level, encoded, decoded)
+        total = self.at_level(level, encoded, decoded)
         for _ in range(level):
             total = bilinear_double(total)
         return total
 
+    def at_level(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
+        """Return the same at the size of the level, of as many channels as this stage has."""
+        for up in self.encoder_ups[level].children():
+            encoded = up.get_submodule("conv")(encoded)
+        for up in self.decoder_ups[level].children():
+            decoded = up.get_submodule("conv")(decoded)
+        return self.joined(level, encoded, decoded)
+
     def joined(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:
-        """Return the sum of both, of as many channels as this stage has."""
+        """Return the sum of both."""
         total: Tensor = self.from_encoder[level](encoded) + self.from_decoder[level](decoded)
         return total
 

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks.attention import SupervisedAttention
-from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages
+from models.blocks.resize import bilinear_double
+from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages, Up
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
+from restore_cli.engine.kernels.doubling import add_doubled
 from restore_cli.engine.memory import give_back_beside
 
 
@@ -56,13 +58,14 @@ class FusedDecoder(nn.Module):
         super().__init__()
         self.levels = _chains(decoder.levels, dtype)
         self.skips = nn.ModuleList(BlockChain([skip], dtype) for skip in decoder.skips)
-        self.ups = decoder.ups
+        self.ups = _each([as_kind(Up, up).conv for up in decoder.ups], dtype)
 
     def forward(self, encoded: Sequence[Tensor]) -> list[Tensor]:
         x = self.levels[-1](encoded[-1], keep=True)
         features: list[Tensor] = [x]
         for i in reversed(range(len(self.ups))):
-            x = self.levels[i](self.skips[i](encoded[i], keep=True).add_(self.ups[i](x)))
+            skip = self.skips[i](encoded[i], keep=True)
+            x = self.levels[i](add_doubled(skip, self.ups[i](x)))
             features.insert(0, x)
         return features
 
@@ -112,7 +115,10 @@ class FusedFullResolution(FullResolution):
         give_back_beside(x)  # what the stages before left
         for i, group in enumerate(self.groups):
             x = as_kind(FusedConv, self.lasts[i]).add_to(x, group(x, keep=True))
-            x = x.add_(self.of_level(i, encoded[i], decoded[i]))
+            total = self.at_level(i, encoded[i], decoded[i])
+            for _ in range(i - 1):
+                total = bilinear_double(total)
+            x = add_doubled(x, total) if i else x.add_(total)
         return x
 
     def joined(self, level: int, encoded: Tensor, decoded: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ _AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512bf16")
 INSTRUCTIONS = {
     "winograd": ("-mavx2", "-mfma"),
     "amx": ("-mamx-tile", "-mamx-bf16", *_AVX512),
+    "doubling": _AVX512,
 }
 
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")

@@ -7,16 +7,19 @@ import sys
 
 import pytest
 
-from restore_cli.engine.kernels import amx, build, winograd
+from restore_cli.engine.kernels import amx, build, doubling, winograd
 
 NAMES = [*build.INSTRUCTIONS]
 
 
 def test_files_are_where_they_are_looked_for():
-    assert [build.library_of(name) for name in NAMES] == [winograd.LIBRARY, amx.LIBRARY]
+    libraries = [kernels.LIBRARY for kernels in (winograd, amx, doubling)]
+    assert [build.library_of(name) for name in NAMES] == libraries
 
 
-@pytest.mark.parametrize(("name", "question"), [("winograd", "kernels"), ("amx", "amx")])
+@pytest.mark.parametrize(
+    ("name", "question"), [("winograd", "kernels"), ("amx", "amx"), ("doubling", "doubling")]
+)
 def test_compiles(name, question, tmp_path):
     try:
         build.find_compiler()
@@ -33,7 +36,7 @@ def test_compiles(name, question, tmp_path):
     assert getattr(ctypes.CDLL(str(library)), f"restore_{question}_supported")() in {0, 1}
 
 
-@pytest.mark.parametrize("left_out", [None, "amx", "winograd"])
+@pytest.mark.parametrize("left_out", [None, *NAMES])
 def test_the_wheel_has_what_could_be_compiled(left_out, monkeypatch):
     def compile_library(name, library):
         if name == left_out:

@@ -1,0 +1,97 @@
+// Bilinear doubling of channels-last bfloat16 images, added to others, on one thread.
+//
+// With half-pixel centres every output is 1/4 of one neighbour and 3/4 of the other along each axis.
+// A row between two of the image is mixed in float32 first, and its pixels then are mixed with their
+// neighbours, added and rounded once: each output is read and written once, and nothing else is.
+//
+// All channel counts are multiples of 8.
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace {
+
+using Index = std::ptrdiff_t;
+using Half = std::uint16_t;  // a bfloat16
+
+constexpr Index kLanes = 16;
+constexpr float kNear = 0.75f, kFar = 0.25f;
+
+inline __mmask16 mask_of(Index left) {
+    return left < kLanes ? static_cast<__mmask16>((1u << left) - 1) : static_cast<__mmask16>(-1);
+}
+
+[[gnu::always_inline]] inline __m512 widened(__mmask16 mask, const Half* values) {
+    const __m256i halves = _mm256_maskz_loadu_epi16(mask, values);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+[[gnu::always_inline]] inline __m512 mixed(__m512 near, __m512 far) {
+    return _mm512_fmadd_ps(near, _mm512_set1_ps(kNear), _mm512_mul_ps(far, _mm512_set1_ps(kFar)));
+}
+
+// mix = 3/4 near + 1/4 far, `count` numbers each.
+void mix_rows(const Half* near, const Half* far, float* mix, Index count) {
+    for (Index i = 0; i < count; i += kLanes) {
+        const __mmask16 mask = mask_of(count - i);
+        _mm512_mask_storeu_ps(mix + i, mask, mixed(widened(mask, near + i), widened(mask, far + i)));
+    }
+}
+
+[[gnu::always_inline]] inline void add_to(Half* total, __mmask16 mask, __m512 value) {
+    const __m512 sum = _mm512_add_ps(widened(mask, total), value);
+    _mm256_mask_storeu_epi16(total, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sum)));
+}
+
+// Add a row that is twice as wide as `mix` to `total`.
+void add_row(const float* mix, Half* total, Index width, Index channels) {
+    for (Index x = 0; x < width; ++x) {
+        const float* here = mix + x * channels;
+        const float* before = x > 0 ? here - channels : here;
+        const float* after = x + 1 < width ? here + channels : here;
+        Half* left = total + 2 * x * channels;
+        for (Index i = 0; i < channels; i += kLanes) {
+            const __mmask16 mask = mask_of(channels - i);
+            const __m512 own = _mm512_maskz_loadu_ps(mask, here + i);
+            add_to(left + i, mask, mixed(own, _mm512_maskz_loadu_ps(mask, before + i)));
+            add_to(left + channels + i, mask, mixed(own, _mm512_maskz_loadu_ps(mask, after + i)));
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Whether this processor runs what is compiled here.
+int restore_doubling_supported() {
+    unsigned a, b, c, d;
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl") || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+        return 0;
+    }
+    return a >> 5 & 1;  // AVX512 BF16
+}
+
+// Counts up with every change of what follows, so that no program calls a library of another age.
+int restore_doubling_interface() { return 1; }
+
+// total += x at twice its size.
+//
+// x: [count][height][width][channels]; total: [count][2 height][2 width][channels]. scratch: width ×
+// channels floats of each thread's own. Only part `part` of `parts` is computed.
+void restore_doubling_add(const Half* x, Half* total, float* scratch, std::int64_t count,
+                          std::int64_t height, std::int64_t width, std::int64_t channels,
+                          std::int64_t part, std::int64_t parts) {
+    const Index line = width * channels, rows = 2 * count * height;
+    for (Index row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
+        const Index near = row / 2, y = near % height;
+        const Index far = row % 2 ? (y + 1 < height ? near + 1 : near) : (y > 0 ? near - 1 : near);
+        mix_rows(x + near * line, x + far * line, scratch, line);
+        add_row(scratch, total + 2 * row * line, width, channels);
+    }
+}
+}
