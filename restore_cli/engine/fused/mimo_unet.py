@@ -22,9 +22,9 @@ from models.mimo_unet import (
 )
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
+from restore_cli.engine.kernels.doubling import CORNERS, add_repeated, add_unpacked
 from restore_cli.engine.memory import give_back_beside
 
-_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of each 2×2 pixels, by row and column
 _BAND_BYTES = 4 * 2**20  # of what is merged at a time: about what a core's caches hold
 
 
@@ -134,14 +134,14 @@ class PackedUp(nn.Module):
         up = as_kind(nn.ConvTranspose2d, layer[0])
         weight = up.weight.detach().transpose(0, 1)  # (out, in, 4, 4)
         taps = weight.new_zeros(2, 2, *weight.shape[:2], 3, 3)
-        for a, b in _CORNERS:
+        for a, b in CORNERS:
             # Output 2m + a takes pixels m + a - 1 and m + a by the taps 3 - a and 1 - a.
             own = weight[:, :, [3 - a, 1 - a]][..., [3 - b, 1 - b]]
             taps[a, b, :, :, a : a + 2, b : b + 2] = own
         bias = None if up.bias is None else up.bias.detach().repeat(4)
         conv = FusedConv(convolution(taps.flatten(0, 2), bias, padding=1), 0.0, dtype)
         if not conv.is_winograd:
-            pairs = [taps[a, b, :, :, a : a + 2, b : b + 2] for a, b in _CORNERS]
+            pairs = [taps[a, b, :, :, a : a + 2, b : b + 2] for a, b in CORNERS]
             conv = FusedConv(convolution(torch.cat(pairs), bias, padding=1), 0.0, dtype)
         self.conv = conv
 
@@ -165,7 +165,7 @@ class FusedMerge(nn.Module):
             packed: (N, 4 × C, H / 2, W / 2), or a row and a column more.
             skip: what :class:`FusedFeatureFusion` gives.
         """
-        n, channels, height, width = skip.shape
+        n, channels, height, _ = skip.shape
         further = packed.shape[2] - height // 2
         # The four lie next to each other in memory, which to a 1×1 convolution are as many pixels.
         pixels = packed.permute(0, 2, 3, 1).reshape(n, packed.shape[2], -1, channels)
@@ -173,12 +173,7 @@ class FusedMerge(nn.Module):
             part = self.conv(pixels[:, rows.start : rows.stop + further].permute(0, 3, 1, 2))
             count = rows.stop - rows.start
             part = part.permute(0, 2, 3, 1).reshape(n, count + further, -1, 2, 2, channels)
-            band = skip[:, :, 2 * rows.start : 2 * rows.stop]
-            for a, b in _CORNERS:
-                down, right = a * further, b * further
-                added = part[:, down : down + count, right : right + width // 2, a, b]
-                band[:, :, a::2, b::2].add_(added.permute(0, 3, 1, 2))
-            band.relu_()
+            add_unpacked(skip[:, :, 2 * rows.start : 2 * rows.stop], part)
         return skip
 
 
@@ -192,11 +187,7 @@ def _bands(x: Tensor) -> Iterator[slice]:
 
 def _add_enlarged(total: Tensor, term: Tensor) -> Tensor:
     """Add to ``total`` a tensor of its size, or of half of it with each pixel repeated."""
-    if term.shape == total.shape:
-        return total.add_(term)
-    for a, b in _CORNERS:
-        total[:, :, a::2, b::2].add_(term)
-    return total
+    return total.add_(term) if term.shape == total.shape else add_repeated(total, term)
 
 
 def _followed(conv: nn.Conv2d, merge: Merge) -> nn.Conv2d:

@@ -1,14 +1,15 @@
-// Bilinear doubling of channels-last bfloat16 images, added to others, on one thread.
+// Channels-last bfloat16 images at twice their size, added to others, on one thread: each number is
+// read, added and rounded once, and nothing else is written.
 //
-// With half-pixel centres every output is 1/4 of one neighbour and 3/4 of the other along each axis.
-// A row between two of the image is mixed in float32 first, and its pixels then are mixed with their
-// neighbours, added and rounded once: each output is read and written once, and nothing else is.
+// Bilinear: with half-pixel centres every output is 1/4 of one neighbour and 3/4 of the other along each axis.
+// A row between two of the image is mixed in float32 first, and its pixels then with their neighbours.
 //
 // All channel counts are multiples of 8.
 
 #include <cpuid.h>
 #include <immintrin.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -62,6 +63,17 @@ void add_row(const float* mix, Half* total, Index width, Index channels) {
     }
 }
 
+// total += values, and if wanted ReLU.
+[[gnu::always_inline]] inline void add_pixel(Half* total, const Half* values, Index channels,
+                                             __m512 least) {
+    for (Index i = 0; i < channels; i += kLanes) {
+        const __mmask16 mask = mask_of(channels - i);
+        const __m512 sum = _mm512_add_ps(widened(mask, total + i), widened(mask, values + i));
+        const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_max_ps(least, sum));
+        _mm256_mask_storeu_epi16(total + i, mask, reinterpret_cast<__m256i>(rounded));
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -92,6 +104,42 @@ void restore_doubling_add(const Half* x, Half* total, float* scratch, std::int64
         const Index far = row % 2 ? (y + 1 < height ? near + 1 : near) : (y > 0 ? near - 1 : near);
         mix_rows(x + near * line, x + far * line, scratch, line);
         add_row(scratch, total + 2 * row * line, width, channels);
+    }
+}
+
+// total += x with each pixel repeated.
+//
+// As above, of one image.
+void restore_doubling_repeat(const Half* x, Half* total, std::int64_t height, std::int64_t width,
+                             std::int64_t channels) {
+    const __m512 least = _mm512_set1_ps(-INFINITY);
+    for (Index y = 0; y < 2 * height; ++y) {
+        const Half* from = x + y / 2 * width * channels;
+        Half* to = total + y * 2 * width * channels;
+        for (Index column = 0; column < width; ++column, from += channels, to += 2 * channels) {
+            add_pixel(to, from, channels, least);
+            add_pixel(to + channels, from, channels, least);
+        }
+    }
+}
+
+// total = relu(total + unpacked), where the four pixels of the larger image, from top left to bottom
+// right, lie one after the other in one of `packed`, each of so many channels.
+//
+// packed: [height + further][width + further][2][2][channels], where pixels below and on the right
+// are `further` rows and columns on. total: [2 height][2 width][channels].
+void restore_doubling_unpack(const Half* packed, Half* total, std::int64_t height,
+                             std::int64_t width, std::int64_t channels, std::int64_t further) {
+    const __m512 least = _mm512_setzero_ps();
+    const Index line = (width + further) * 4 * channels;
+    for (Index y = 0; y < 2 * height; ++y) {
+        const Index below = y % 2;
+        const Half* from = packed + (y / 2 + below * further) * line + below * 2 * channels;
+        Half* to = total + y * 2 * width * channels;
+        for (Index column = 0; column < width; ++column, from += 4 * channels, to += 2 * channels) {
+            add_pixel(to, from, channels, least);
+            add_pixel(to + channels, from + (further * 4 + 1) * channels, channels, least);
+        }
     }
 }
 }

@@ -5,7 +5,7 @@ import torch
 
 from models.blocks.resize import bilinear_double
 from restore_cli.engine.kernels import doubling
-from restore_cli.engine.kernels.doubling import add_doubled
+from restore_cli.engine.kernels.doubling import add_doubled, add_repeated, add_unpacked
 
 needs_library = pytest.mark.skipif(
     doubling._library() is None, reason="no AVX-512 with bfloat16, or no kernels for it, here"
@@ -31,7 +31,7 @@ def exact(total, x):
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 2), (33, 90)])
 def test_rounded_once(channels, size, threads):
     total, x = pair(3, channels, *size)
-    assert doubling._takes(total, x)
+    assert doubling._library_for(total, x) is not None
     wanted = exact(total, x)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -61,3 +61,42 @@ def test_planes_are_not_taken_for_pixels():
     total, x = (image.contiguous() for image in pair(1, 8, 4, 4))
     wanted = exact(total, x)
     torch.testing.assert_close(add_doubled(total, x).double(), wanted, rtol=2**-6, atol=2**-6)
+
+
+TOLERANCES = {torch.float32: 1e-6, torch.bfloat16: 2**-7}
+
+
+@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("channels", [5, 8, 24, 32])
+def test_repeated(channels, dtype, kernels, monkeypatch):
+    monkeypatch.setenv("RESTORE_KERNELS", kernels)
+    total, x = pair(2, channels, 5, 7, dtype)
+    wanted = total.double() + x.double().repeat_interleave(2, 2).repeat_interleave(2, 3)
+    place = total.data_ptr()
+    ours = add_repeated(total, x)
+    assert ours.data_ptr() == place
+    torch.testing.assert_close(ours.double(), wanted, rtol=TOLERANCES[dtype], atol=1e-6)
+
+
+@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("channels", [5, 8, 24, 32])
+@pytest.mark.parametrize("further", [0, 1])
+def test_unpacked(further, channels, dtype, kernels, monkeypatch):
+    monkeypatch.setenv("RESTORE_KERNELS", kernels)
+    packed = torch.randn(2, 3 + further, 5 + further, 2, 2, channels).to(dtype)
+    image = channels_last(2, channels, 12, 10, dtype=dtype)
+    band, around = image[:, :, 4:10], image.clone()
+    wanted = band.double()
+    for row in range(6):
+        for column in range(10):
+            a, b = row % 2, column % 2
+            i, j = row // 2 + a * further, column // 2 + b * further
+            wanted[:, :, row, column] += packed[:, i, j, a, b].double()
+    add_unpacked(band, packed)
+    torch.testing.assert_close(
+        band.double(), wanted.relu(), rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype]
+    )
+    for rows in (slice(0, 4), slice(10, 12)):
+        assert torch.equal(image[:, :, rows], around[:, :, rows])
