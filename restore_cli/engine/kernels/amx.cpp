@@ -13,19 +13,14 @@
 // Source of the instructions: Intel Architecture Instruction Set Extensions Programming Reference,
 // chapter 3. All channel counts are multiples of 8, all sizes are in numbers of 16 bits.
 
-#include <cpuid.h>
-#include <immintrin.h>
+#include "bfloat16.h"
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 
 namespace {
-
-using Index = std::ptrdiff_t;
-using Half = std::uint16_t;  // a bfloat16
 
 constexpr Index kSide = 16;            // pixels, or output channels, of a tile of sums
 constexpr Index kDepth = 32;           // numbers that one product sums over
@@ -83,7 +78,7 @@ struct Ring {
 
 // Images one below the other, of which rows outside are `nothing`.
 struct Images {
-    Index height, width;
+    Index height;
     const Half* nothing;
 
     // Set what a row of results is computed from.
@@ -114,11 +109,6 @@ inline Index pitch_of(Index width, Index channels) {
     asm volatile("" : : "r"(at) : "memory");
 }
 
-[[gnu::always_inline]] inline __m512 widened(__mmask16 mask, const Half* values) {
-    const __m256i halves = _mm256_maskz_loadu_epi16(mask, values);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
 // Finish one tile of sums, of which only `columns` pixels are inside the image.
 void finish_tile(const Row& row, Index panel, Index x, Index columns, const float* sums) {
     const Finish& finish = row.finish;
@@ -136,8 +126,7 @@ void finish_tile(const Row& row, Index panel, Index x, Index columns, const floa
             value = _mm512_mask_mul_ps(value, is_scaled, value, slope);
         }
         if (finish.add) value = _mm512_add_ps(value, widened(mask, finish.add + place));
-        const __m256i rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value));
-        _mm256_mask_storeu_epi16(finish.out + place, mask, rounded);
+        store_rounded(finish.out + place, mask, value);
     }
 }
 
@@ -250,13 +239,9 @@ void compute_row(const Row& row) {
     }
 }
 
-bool has_instructions() {
+bool has_amx() {
     unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-    const bool has_amx = (d >> 22 & 1) && (d >> 24 & 1);  // bf16 products, and tiles
-    const bool has_vectors = (b >> 16 & 1) && (b >> 30 & 1) && (b >> 31 & 1);  // AVX512 F, BW, VL
-    if (!has_amx || !has_vectors || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return false;
-    return a >> 5 & 1;  // AVX512 BF16
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1);
 }
 
 // Tiles as they are used here, for as long as this lives. Others who use tiles on this thread find
@@ -315,7 +300,8 @@ extern "C" {
 
 // Whether this processor runs what is compiled here, and the operating system lets this process.
 int restore_amx_supported() {
-    return has_instructions() && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+    return has_amx() && has_avx512_bf16() &&
+           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
@@ -330,10 +316,10 @@ std::int64_t restore_amx_scratch(std::int64_t width, std::int64_t channels_in) {
 //
 // x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out,
 // out may be add. weights: [panel of 16 outputs][3 rows][products of 32 numbers][16][16 outputs][2],
-// those beyond 3 × channels_in and channels_out zeros. bias: channels_out, or null. leaky: whether values that are
-// not positive are scaled by slope; with a gate, those are where the gate is not positive. Only part
-// `part` of `parts` is computed: several threads may share an image, or work on images of their own,
-// each with scratch memory of its own.
+// those beyond 3 × channels_in and channels_out zeros. bias: channels_out, or null. leaky: whether
+// values that are not positive are scaled by slope; with a gate, those are where the gate is not
+// positive. Only part `part` of `parts` is computed: several threads may share an image, or work on
+// images of their own, each with scratch memory of its own.
 void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, const Half* gate,
                          const Half* add, Half* out, Half* scratch, std::int64_t count,
                          std::int64_t height, std::int64_t width, std::int64_t channels_in,
@@ -342,7 +328,7 @@ void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, 
     const Tiles tiles;
     const Index pitch = pitch_of(width, channels_in);
     std::memset(scratch, 0, (kRing + 1) * pitch * sizeof(Half));
-    const Images images = {height, width, scratch + kRing * pitch};
+    const Images images = {height, scratch + kRing * pitch};
     Source source(x, width, {scratch, pitch, channels_in});
     Row row = {{},           weights, width,
                channels_in,  channels_out,
@@ -368,7 +354,7 @@ void restore_amx_block(const Half* x, const Half* weights1, const float* bias1,
     const Tiles tiles;
     const Index pitch = pitch_of(width, channels), depths = depths_of(channels);
     std::memset(scratch, 0, (2 * kRing + 1) * pitch * sizeof(Half));
-    const Images images = {height, width, scratch + 2 * kRing * pitch};
+    const Images images = {height, scratch + 2 * kRing * pitch};
     Source source(x, width, {scratch, pitch, channels});
     const Ring inside = {scratch + kRing * pitch, pitch, channels};
     Row first = {{},       weights1, width, channels,

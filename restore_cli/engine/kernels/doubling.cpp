@@ -1,33 +1,23 @@
 // Channels-last bfloat16 images at twice their size, added to others, on one thread: each number is
 // read, added and rounded once, and nothing else is written.
 //
-// Bilinear: with half-pixel centres every output is 1/4 of one neighbour and 3/4 of the other along each axis.
-// A row between two of the image is mixed in float32 first, and its pixels then with their neighbours.
+// Bilinear: with half-pixel centres every output is 1/4 of one neighbour and 3/4 of the other along
+// each axis. A row between two of the image is mixed in float32 first, and its pixels then with their
+// neighbours.
 //
 // All channel counts are multiples of 8.
 
-#include <cpuid.h>
-#include <immintrin.h>
+#include "bfloat16.h"
 
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
+#include <limits>
 
 namespace {
-
-using Index = std::ptrdiff_t;
-using Half = std::uint16_t;  // a bfloat16
 
 constexpr Index kLanes = 16;
 constexpr float kNear = 0.75f, kFar = 0.25f;
 
 inline __mmask16 mask_of(Index left) {
     return left < kLanes ? static_cast<__mmask16>((1u << left) - 1) : static_cast<__mmask16>(-1);
-}
-
-[[gnu::always_inline]] inline __m512 widened(__mmask16 mask, const Half* values) {
-    const __m256i halves = _mm256_maskz_loadu_epi16(mask, values);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
 [[gnu::always_inline]] inline __m512 mixed(__m512 near, __m512 far) {
@@ -43,8 +33,7 @@ void mix_rows(const Half* near, const Half* far, float* mix, Index count) {
 }
 
 [[gnu::always_inline]] inline void add_to(Half* total, __mmask16 mask, __m512 value) {
-    const __m512 sum = _mm512_add_ps(widened(mask, total), value);
-    _mm256_mask_storeu_epi16(total, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sum)));
+    store_rounded(total, mask, _mm512_add_ps(widened(mask, total), value));
 }
 
 // Add a row that is twice as wide as `mix` to `total`.
@@ -69,8 +58,7 @@ void add_row(const float* mix, Half* total, Index width, Index channels) {
     for (Index i = 0; i < channels; i += kLanes) {
         const __mmask16 mask = mask_of(channels - i);
         const __m512 sum = _mm512_add_ps(widened(mask, total + i), widened(mask, values + i));
-        const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_max_ps(least, sum));
-        _mm256_mask_storeu_epi16(total + i, mask, reinterpret_cast<__m256i>(rounded));
+        store_rounded(total + i, mask, _mm512_max_ps(least, sum));
     }
 }
 
@@ -79,14 +67,7 @@ void add_row(const float* mix, Half* total, Index width, Index channels) {
 extern "C" {
 
 // Whether this processor runs what is compiled here.
-int restore_doubling_supported() {
-    unsigned a, b, c, d;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl") || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
-        return 0;
-    }
-    return a >> 5 & 1;  // AVX512 BF16
-}
+int restore_doubling_supported() { return has_avx512_bf16(); }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
 int restore_doubling_interface() { return 1; }
@@ -112,7 +93,7 @@ void restore_doubling_add(const Half* x, Half* total, float* scratch, std::int64
 // As above, of one image.
 void restore_doubling_repeat(const Half* x, Half* total, std::int64_t height, std::int64_t width,
                              std::int64_t channels) {
-    const __m512 least = _mm512_set1_ps(-INFINITY);
+    const __m512 least = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
     for (Index y = 0; y < 2 * height; ++y) {
         const Half* from = x + y / 2 * width * channels;
         Half* to = total + y * 2 * width * channels;

@@ -463,8 +463,9 @@ std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
 // x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
 // weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
 // filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
-// slope; with a gate, those are where the gate is not positive. Only part `part` of `parts` is computed: several threads may share an image, or work on
-// images of their own, each with scratch memory of its own.
+// slope; with a gate, those are where the gate is not positive. Only part `part` of `parts` is
+// computed: several threads may share an image, or work on images of their own, each with scratch
+// memory of its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
                               const float* gate, const float* add, float* out, float* scratch,
                               std::int64_t count, std::int64_t height, std::int64_t width,
