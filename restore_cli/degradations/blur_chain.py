@@ -49,9 +49,10 @@ class BlurChain:
     soft_aspect: tuple[float, float] = (0.3, 1.0)
     still_share: float = 0.7
     display_share: float = 0.3  # averaged in display values, as high-speed video is
-    # Of batches, made as pairs from high-speed video are: few frames, averaged in display values,
-    # of which the one at half time, or half a frame after it, is the sharp photo.
+    # Of batches, made as pairs from high-speed video are: few frames, of which the one at half time,
+    # or half a frame after it, is the sharp photo.
     video_share: float = 0.0
+    video_display_share: float = 1.0  # of those, averaged in display values
     video_frames: tuple[int, int] = (7, 13)
     highlight_share: float = 0.25
     highlight_factor: tuple[float, float] = (1.5, 8.0)
@@ -86,7 +87,7 @@ class BlurChain:
         clean = photos[..., self.margin : side - self.margin, self.margin : side - self.margin]
 
         frames = self._video_frames(generator)
-        display_share = 1.0 if frames else self.display_share
+        display_share = self.video_display_share if frames else self.display_share
         in_display = chosen(generator, n, display_share).to(photos.device).view(-1, 1, 1, 1)
         scene = torch.where(in_display, photos, self._scene(photos, generator))
         scene = self._defocus(scene, generator)

@@ -35,6 +35,7 @@ VARIANTS = {
     "the recipe": {},
     "no pairs from video": CAMERA,
     "nine of ten batches from video": {"video_share": 0.9},
+    "half the video in linear light": {"video_display_share": 0.5},
     "no video, linear light": CAMERA | {"display_share": 0.0},
     "no video, display values": CAMERA | {"display_share": 1.0},
     "no video, target in the middle of the streak": CAMERA | {"middle_share": 0.0},

@@ -78,6 +78,14 @@ def test_highlights_leave_longer_streaks():
     assert (bright > 0.9).sum() > (dim > 0.9).sum()
 
 
+def test_linear_light_of_a_video_is_brighter():
+    video = dataclasses.replace(PLAIN, video_share=1.0)
+    displayed, linear = (
+        run(dataclasses.replace(video, video_display_share=share))[1] for share in (1.0, 0.0)
+    )
+    assert linear.mean() > displayed.mean() + 0.01
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_frames_of_a_video_stand_apart(seed):
     """A dot is seen as often as there are frames, in one of them where the sharp photo has it."""
