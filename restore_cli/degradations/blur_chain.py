@@ -49,8 +49,8 @@ class BlurChain:
     soft_aspect: tuple[float, float] = (0.3, 1.0)
     still_share: float = 0.7
     display_share: float = 0.3  # averaged in display values, as high-speed video is
-    # Of batches, made as pairs from high-speed video are: few frames, of which the one at half time,
-    # or half a frame after it, is the sharp photo.
+    # Of batches, made as pairs from high-speed video are: few frames, of which the one at half
+    # time, or half a frame after it, is the sharp photo.
     video_share: float = 0.0
     video_display_share: float = 1.0  # of those, averaged in display values
     video_frames: tuple[int, int] = (7, 13)
