@@ -37,12 +37,15 @@ class FusedBlock(nn.Module):
     """A block that adds to its input, in memory of its own or in that of the input."""
 
     def update(self, x: Tensor) -> Tensor:
-        """Return ``forward(x)``, in the memory of ``x``."""
+        """Return ``forward(x)``, in the memory of ``x`` where that can be."""
         return x.copy_(self(x))
 
 
 class AMXBlock(FusedBlock):
-    """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16."""
+    """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16.
+
+    Several threads that share an image have memory of their own for the result.
+    """
 
     def __init__(self, conv1: nn.Conv2d, slope: float, conv2: nn.Conv2d) -> None:
         super().__init__()
