@@ -25,7 +25,7 @@ from restore_cli.engine.device import (
     choose_precision,
 )
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels import amx, winograd
+from restore_cli.engine.kernels.by_dtype import KERNELS
 from restore_cli.engine.loading import for_inference, loaded, where
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
@@ -223,8 +223,8 @@ class Restorer:
         """How the network is computed, for people to read."""
         if self.device.type != "cpu":
             return f"PyTorch, batches of {self._runner.workers}"
-        kernels = winograd if self.precision == "fp32" else amx
-        return "oneDNN and compiled kernels" if kernels.is_available() else "oneDNN"
+        uses_kernels = KERNELS[DTYPES[self.precision]].is_available()
+        return "oneDNN and compiled kernels" if uses_kernels else "oneDNN"
 
     def context(self, tile: int) -> int:
         """Return the pixels of context on each inner side of a tile of this size."""

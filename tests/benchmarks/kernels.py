@@ -18,10 +18,9 @@ import numpy as np
 import torch
 
 from models.blocks.conv import ResidualBlock
+from restore_cli.engine.device import DTYPES
 from restore_cli.engine.fused.blocks import FusedResidualBlock, fused_block
-from restore_cli.engine.kernels import amx, winograd
-
-KERNELS = {"fp32": (torch.float32, winograd), "bf16": (torch.bfloat16, amx)}
+from restore_cli.engine.kernels.by_dtype import KERNELS
 
 # (channels in, channels out, side): widths of our networks where they occur in tiles.
 CASES = (
@@ -78,12 +77,12 @@ def agreement_db(ours, x, weight, bias):
 def row(case, precision, seconds):
     """Return a line about one convolution."""
     channels_in, channels_out, side = case
-    dtype, kernels = KERNELS[precision]
+    dtype = DTYPES[precision]
     x = torch.randn(1, channels_in, side, side).to(dtype, memory_format=torch.channels_last)
     weight = torch.randn(channels_out, channels_in, 3, 3) * (2 / (9 * channels_in)) ** 0.5
     weight = weight.to(dtype).float()
     bias = torch.randn(channels_out)
-    conv = kernels.Conv3x3(weight, bias)
+    conv = KERNELS[dtype].Conv3x3(weight, bias)
     functions = direct(weight.to(dtype), bias.to(dtype), x), lambda x: conv(x, slope=0.0)
     theirs, ours = seconds_each(functions, x, seconds)
     corner = x[..., : min(side, 64), : min(side, 64)]
@@ -94,7 +93,7 @@ def row(case, precision, seconds):
 def block_row(case, precision, seconds):
     """Return a line about a residual block of two such convolutions, ours against two of ours."""
     channels, _, side = case
-    dtype, _ = KERNELS[precision]
+    dtype = DTYPES[precision]
     x = torch.randn(1, channels, side, side).to(dtype, memory_format=torch.channels_last)
     block = ResidualBlock(channels).requires_grad_(False)
     functions = FusedResidualBlock(block, 0.0, dtype), fused_block(block, dtype)
@@ -117,10 +116,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=1.5, help="for each row")
     parser.add_argument("--channels", type=int, nargs="*", help="only rows with so many inputs")
-    parser.add_argument("--precision", choices=KERNELS, default="fp32")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--block", action="store_true", help="residual blocks instead")
     arguments = parser.parse_args()
-    if not KERNELS[arguments.precision][1].is_available():
+    if not KERNELS[DTYPES[arguments.precision]].is_available():
         sys.exit("no compiled kernels here (python -m restore_cli.engine.kernels.build)")
     torch.set_num_threads(1)
     torch.manual_seed(0)

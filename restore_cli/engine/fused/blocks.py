@@ -52,10 +52,10 @@ class AMXBlock(FusedBlock):
         self._block = amx.ResidualBlock(conv1, slope, conv2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._block(_laid_out(x))
+        return self._block(x.to(torch.bfloat16))
 
     def update(self, x: Tensor) -> Tensor:
-        return self._block(_laid_out(x), in_place=True)
+        return self._block(x.to(torch.bfloat16), in_place=True)
 
 
 class FusedResidualBlock(FusedBlock):
@@ -144,7 +144,3 @@ def _trained(block: ResidualBlock | SharesActivation) -> tuple[nn.Conv2d, nn.Con
     if not isinstance(block.conv1, nn.Conv2d) or not isinstance(block.conv2, nn.Conv2d):
         raise TypeError("the block is fused already")
     return block.conv1, block.conv2
-
-
-def _laid_out(x: Tensor) -> Tensor:
-    return x.to(torch.bfloat16, memory_format=torch.channels_last)

@@ -7,7 +7,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels import amx, winograd
+from restore_cli.engine.kernels import winograd
+from restore_cli.engine.kernels.by_dtype import KERNELS
+from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -35,8 +37,8 @@ class FusedConv(nn.Module):
         bias = None if conv.bias is None else conv.bias.detach()
         self._slope = slope
         self._dtype = dtype
-        kernels = {torch.float32: winograd, torch.bfloat16: amx}[dtype]
-        self._kernel: winograd.Conv3x3 | amx.Conv3x3 | None = None
+        kernels = KERNELS[dtype]
+        self._kernel: CompiledConv3x3 | None = None
         if kernels.is_available() and kernels.Conv3x3.takes(conv):
             self._kernel = kernels.Conv3x3(weight, bias)
             return
@@ -57,11 +59,6 @@ class FusedConv(nn.Module):
             x, self._weight, self._bias, *self._geometry, kind, numbers, ""
         )
         return result
-
-    @property
-    def is_winograd(self) -> bool:
-        """Whether it takes fewer multiplications than its weights have numbers."""
-        return isinstance(self._kernel, winograd.Conv3x3)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
         """Return total + convolution(x), in the memory of ``total``; without activation."""
@@ -103,6 +100,12 @@ def _leaky(slope: float | None) -> tuple[str, list[float]]:
 def can_fuse(conv: nn.Conv2d) -> bool:
     """Return whether :class:`FusedConv` takes over this convolution."""
     return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+
+
+def runs_on_winograd(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
+    """Return whether :class:`FusedConv` computes it with fewer multiplications than there are."""
+    is_winograd = KERNELS[dtype] is winograd
+    return is_winograd and winograd.is_available() and winograd.Conv3x3.takes(conv)
 
 
 def convolution(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Conv2d:

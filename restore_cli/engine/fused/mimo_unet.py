@@ -21,7 +21,7 @@ from models.mimo_unet import (
     smaller,
 )
 from restore_cli.engine.fused.blocks import BlockChain
-from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
+from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution, runs_on_winograd
 from restore_cli.engine.kernels.doubling import CORNERS, add_repeated, add_unpacked
 from restore_cli.engine.memory import give_back_beside
 
@@ -139,11 +139,11 @@ class PackedUp(nn.Module):
             own = weight[:, :, [3 - a, 1 - a]][..., [3 - b, 1 - b]]
             taps[a, b, :, :, a : a + 2, b : b + 2] = own
         bias = None if up.bias is None else up.bias.detach().repeat(4)
-        conv = FusedConv(convolution(taps.flatten(0, 2), bias, padding=1), 0.0, dtype)
-        if not conv.is_winograd:
+        conv = convolution(taps.flatten(0, 2), bias, padding=1)
+        if not runs_on_winograd(conv, dtype):
             pairs = [taps[a, b, :, :, a : a + 2, b : b + 2] for a, b in CORNERS]
-            conv = FusedConv(convolution(torch.cat(pairs), bias, padding=1), 0.0, dtype)
-        self.conv = conv
+            conv = convolution(torch.cat(pairs), bias, padding=1)
+        self.conv = FusedConv(conv, 0.0, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, 4 × out, h, w) or (N, 4 × out, h + 1, w + 1) of (N, in, h, w)."""

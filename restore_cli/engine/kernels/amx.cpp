@@ -140,17 +140,33 @@ void finish_block(const Row& row, const Block& block, const float* sums) {
     }
 }
 
+// Tiles 0 to 3, or as many of them: set to zero, and written one behind the other.
+template <int Count>
+[[gnu::always_inline]] inline void clear() {
+    _tile_zero(0);
+    if (Count > 1) _tile_zero(1);
+    if (Count > 2) {
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+}
+
+template <int Count>
+[[gnu::always_inline]] inline void store(float* sums) {
+    _tile_stored(0, sums, kLine);
+    if (Count > 1) _tile_stored(1, sums + kTile, kLine);
+    if (Count > 2) {
+        _tile_stored(2, sums + 2 * kTile, kLine);
+        _tile_stored(3, sums + 3 * kTile, kLine);
+    }
+}
+
 // The sums of one panel of outputs for `Columns` × 16 pixels: tiles 0 to 3.
 template <int Columns>
 void sum_one_panel(const Row& row, const Block& block, float* sums) {
     const Index stride = row.channels_in * sizeof(Half), hop = kSide * row.channels_in;
     const Half* weights = row.weights + block.panel * 3 * row.depths * kWeights;
-    _tile_zero(0);
-    if (Columns > 1) _tile_zero(1);
-    if (Columns > 2) {
-        _tile_zero(2);
-        _tile_zero(3);
-    }
+    clear<Columns>();
     for (const Half* line : row.above) {
         const Half* pixels = line + block.x * row.channels_in;
         for (Index depth = 0; depth < row.depths; ++depth) {
@@ -171,12 +187,7 @@ void sum_one_panel(const Row& row, const Block& block, float* sums) {
             weights += kWeights;
         }
     }
-    _tile_stored(0, sums, kLine);
-    if (Columns > 1) _tile_stored(1, sums + kTile, kLine);
-    if (Columns > 2) {
-        _tile_stored(2, sums + 2 * kTile, kLine);
-        _tile_stored(3, sums + 3 * kTile, kLine);
-    }
+    store<Columns>(sums);
 }
 
 // Those of two panels for `Columns` × 16 pixels, which share what is loaded.
@@ -185,12 +196,7 @@ void sum_two_panels(const Row& row, const Block& block, float* sums) {
     const Index stride = row.channels_in * sizeof(Half), hop = kSide * row.channels_in;
     const Index panel = 3 * row.depths * kWeights;
     const Half* weights = row.weights + block.panel * panel;
-    _tile_zero(0);
-    _tile_zero(1);
-    if (Columns > 1) {
-        _tile_zero(2);
-        _tile_zero(3);
-    }
+    clear<2 * Columns>();
     for (const Half* line : row.above) {
         const Half* pixels = line + block.x * row.channels_in;
         for (Index depth = 0; depth < row.depths; ++depth) {
@@ -208,12 +214,7 @@ void sum_two_panels(const Row& row, const Block& block, float* sums) {
             weights += kWeights;
         }
     }
-    _tile_stored(0, sums, kLine);
-    _tile_stored(1, sums + kTile, kLine);
-    if (Columns > 1) {
-        _tile_stored(2, sums + 2 * kTile, kLine);
-        _tile_stored(3, sums + 3 * kTile, kLine);
-    }
+    store<2 * Columns>(sums);
 }
 
 void compute_row(const Row& row) {

@@ -33,8 +33,8 @@ def add_doubled(total: Tensor, x: Tensor) -> Tensor:
         total: (N, C, 2H, 2W).
         x: (N, C, H, W).
     """
-    library = _library_for(total, x)
-    if library is None or not _is_twice(total, x):
+    library = _library_for_twice(total, x)
+    if library is None:
         return total.add_(bilinear_double(x))
     n, channels, height, width = x.shape
 
@@ -62,8 +62,8 @@ def add_repeated(total: Tensor, x: Tensor) -> Tensor:
         total: (N, C, 2H, 2W).
         x: (N, C, H, W).
     """
-    library = _library_for(total, x)
-    if library is None or not _is_twice(total, x):
+    library = _library_for_twice(total, x)
+    if library is None:
         for a, b in CORNERS:
             total[:, :, a::2, b::2].add_(x)
         return total
@@ -97,10 +97,12 @@ def add_unpacked(total: Tensor, packed: Tensor) -> Tensor:
     return total
 
 
-def _is_twice(total: Tensor, x: Tensor) -> bool:
+def _library_for_twice(total: Tensor, x: Tensor) -> ctypes.CDLL | None:
+    """Return the library if ``total`` is twice as large as ``x``, and it can add such images."""
     n, channels, height, width = x.shape
-    shape = (n, channels, 2 * height, 2 * width)
-    return tuple(total.shape) == shape and x.is_contiguous(memory_format=torch.channels_last)
+    fits = tuple(total.shape) == (n, channels, 2 * height, 2 * width)
+    fits = fits and x.is_contiguous(memory_format=torch.channels_last)
+    return _library_for(total, x) if fits else None
 
 
 def _size(image: Tensor) -> tuple[int, int, int]:

@@ -10,11 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 log = logging.getLogger(__name__)
-
-_MOST_CHANNELS = 512  # more were not measured
 
 
 def is_switched_off() -> bool:
@@ -39,45 +37,15 @@ def load_library(path: Path, declare: Callable[[ctypes.CDLL], bool]) -> ctypes.C
         return None
 
 
-def is_plain(conv: nn.Conv2d) -> bool:
-    """Whether it has stride 1, a zero padding of 1, no dilation and no groups."""
-    geometry = (conv.stride, conv.padding, conv.dilation) == ((1, 1), (1, 1), (1, 1))
-    return geometry and conv.groups == 1 and conv.padding_mode == "zeros"
-
-
-def takes_weight(weight: Tensor, multiple: int) -> bool:
-    """Whether a weight is float32, 3×3, on the CPU, with multiples of so many channels."""
-    return (
-        weight.ndim == 4
-        and tuple(weight.shape[2:]) == (3, 3)
-        and weight.dtype == torch.float32
-        and weight.device.type == "cpu"
-        and all(0 < c <= _MOST_CHANNELS and c % multiple == 0 for c in weight.shape[:2])
-    )
-
-
-def channels_last(image: Tensor, shape: tuple[int, int, int, int], dtype: torch.dtype) -> Tensor:
-    """Return an image channels-last, which it is copied for if need be.
+def required(library: ctypes.CDLL | None) -> ctypes.CDLL:
+    """Return a library that is there.
 
     Raises:
-        ValueError: it has another shape or type, or is not on the CPU.
+        RuntimeError: it is not.
     """
-    if tuple(image.shape) != shape or image.dtype != dtype or image.device.type != "cpu":
-        wanted, got = (str(kind).removeprefix("torch.") for kind in (dtype, image.dtype))
-        raise ValueError(
-            f"expected {shape}, {wanted}, on the CPU; "
-            f"got {tuple(image.shape)}, {got}, on {image.device.type}"
-        )
-    return image.contiguous(memory_format=torch.channels_last)
-
-
-def result_like(
-    shape: tuple[int, int, int, int], dtype: torch.dtype, addend: Tensor | None, *, in_place: bool
-) -> Tensor:
-    """Return memory for a result: that of the addend, or new."""
-    if in_place and addend is not None:
-        return addend
-    return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
+    if library is None:
+        raise RuntimeError("the compiled kernels are not available")
+    return library
 
 
 class _Memory(threading.local):

@@ -55,9 +55,11 @@ def test_the_wheel_has_what_could_be_compiled(left_out, monkeypatch):
 def test_without_compiler(compiler, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("CXX", compiler)
     monkeypatch.setenv("PATH", str(tmp_path) if compiler == "" else os.environ["PATH"])
-    libraries = [tmp_path / name for name in NAMES]
-    for library in libraries:
-        library.write_bytes(b"an older one")
+    for name in NAMES:
+        (tmp_path / name).write_bytes(b"an older one")
+        with pytest.raises(build.NotBuiltError):
+            build.compile_library(name, tmp_path / name)
+        (tmp_path / name).write_bytes(b"an older one")
     monkeypatch.setattr(build, "library_of", lambda name: tmp_path / name)
     data = {"artifacts": []}
     build.KernelBuildHook().initialize("standard", data)

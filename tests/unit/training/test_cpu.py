@@ -54,6 +54,7 @@ def test_what_is_exchanged_depends_on_the_precision():
         kinds[precision] = {type(module) for module in network.modules()}
     assert SingleSlope not in kinds["no"]
     assert SingleSlope in kinds["bf16"]
+    assert nn.Conv2d in kinds["bf16"]
     assert (CompiledConv2d in kinds["no"]) == winograd.is_available()
     assert (CompiledConv2d in kinds["bf16"]) == amx.is_available()
 
