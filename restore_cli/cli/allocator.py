@@ -14,7 +14,7 @@ TUNABLES = "GLIBC_TUNABLES"
 _KEEP_FREED = "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=2147483648"
 
 # Those that run a network over tensors of tens of megabytes.
-_COMMANDS = ("deblur", "denoise", "derain", "enhance", "upscale", "batch")
+_COMMANDS = ("deblur", "denoise", "derain", "enhance", "upscale", "batch", "eval", "bench")
 
 
 def keep_freed_memory(arguments: Sequence[str]) -> None:

@@ -42,10 +42,7 @@ class FusedBlock(nn.Module):
 
 
 class AMXBlock(FusedBlock):
-    """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16.
-
-    Several threads that share an image have memory of their own for the result.
-    """
+    """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16."""
 
     def __init__(self, conv1: nn.Conv2d, slope: float, conv2: nn.Conv2d) -> None:
         super().__init__()

@@ -274,16 +274,25 @@ private:
     TileConfig before_;
 };
 
+// Which rows of all images a part computes. Others may have written those beyond it, of which the
+// two before and the two behind are found as they were: four rows for each place between parts.
+struct Part {
+    Index begin, end;
+    const Half* edges;  // of the place before it; null: all rows are as they were
+};
+
+constexpr Index kReach = 2;  // rows that a block sees on either side
+
 // Rows of an image, each copied into a ring once.
 class Source {
 public:
-    Source(const Half* x, Index width, const Ring& ring) : ring(ring), x_(x), width_(width) {}
+    Source(const Half* x, Index width, const Ring& ring, const Part& part)
+        : ring(ring), x_(x), line_(width * ring.channels), part_(part) {}
 
     // Have rows `first` to `last` at hand, of which there are at most three.
     void fetch(Index first, Index last) {
-        const Index line = width_ * ring.channels;
         for (Index row = next_ > first ? next_ : first; row <= last; ++row) {
-            std::memcpy(ring.pixels(row), x_ + row * line, line * sizeof(Half));
+            std::memcpy(ring.pixels(row), at(row), line_ * sizeof(Half));
             next_ = row + 1;
         }
     }
@@ -291,8 +300,17 @@ public:
     const Ring ring;
 
 private:
+    const Half* at(Index row) const {
+        if (part_.edges && row < part_.begin)
+            return part_.edges + (row - part_.begin + kReach) * line_;
+        if (part_.edges && row >= part_.end)
+            return part_.edges + (row - part_.end + 3 * kReach) * line_;
+        return x_ + row * line_;
+    }
+
     const Half* x_;
-    Index width_, next_ = 0;
+    Index line_, next_ = 0;
+    Part part_;
 };
 
 }  // namespace
@@ -306,7 +324,7 @@ int restore_amx_supported() {
 }
 
 // Counts up with every change of what follows, so that no program calls a library of another age.
-int restore_amx_interface() { return 1; }
+int restore_amx_interface() { return 2; }
 
 // Numbers of scratch memory, aligned to 64 bytes, which one call of either function needs.
 std::int64_t restore_amx_scratch(std::int64_t width, std::int64_t channels_in) {
@@ -330,13 +348,14 @@ void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, 
     const Index pitch = pitch_of(width, channels_in);
     std::memset(scratch, 0, (kRing + 1) * pitch * sizeof(Half));
     const Images images = {height, scratch + kRing * pitch};
-    Source source(x, width, {scratch, pitch, channels_in});
+    const Index rows = count * height;
+    const Part own = {rows * part / parts, rows * (part + 1) / parts, nullptr};
+    Source source(x, width, {scratch, pitch, channels_in}, own);
     Row row = {{},           weights, width,
                channels_in,  channels_out,
                0,            depths_of(channels_in),
                {bias, gate, add, out, leaky != 0, slope}};
-    const Index rows = count * height, end = rows * (part + 1) / parts;
-    for (Index i = rows * part / parts; i < end; ++i) {
+    for (Index i = own.begin; i < own.end; ++i) {
         source.fetch(i % height ? i - 1 : i, images.below(i));
         images.set_above(row, source.ring, i);
         row.first = i * width;
@@ -346,8 +365,10 @@ void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, 
 
 // out = conv(act(conv(x, weights1) + bias1), weights2) + bias2 + x, all of as many channels.
 //
-// As above. Where there is one part only, out may be x.
-void restore_amx_block(const Half* x, const Half* weights1, const float* bias1,
+// As above. Where out is x and there are several parts, edges are copies of the rows next to where
+// they meet, of x as it was: [parts + 1][4][width][channels], the four around each part's first row
+// and around the end, two before and two behind, whatever stands for those outside; else null.
+void restore_amx_block(const Half* x, const Half* edges, const Half* weights1, const float* bias1,
                        const Half* weights2, const float* bias2, Half* out, Half* scratch,
                        std::int64_t count, std::int64_t height, std::int64_t width,
                        std::int64_t channels, float slope, std::int64_t part,
@@ -356,15 +377,17 @@ void restore_amx_block(const Half* x, const Half* weights1, const float* bias1,
     const Index pitch = pitch_of(width, channels), depths = depths_of(channels);
     std::memset(scratch, 0, (2 * kRing + 1) * pitch * sizeof(Half));
     const Images images = {height, scratch + 2 * kRing * pitch};
-    Source source(x, width, {scratch, pitch, channels});
+    const Index rows = count * height;
+    const Part own = {rows * part / parts, rows * (part + 1) / parts,
+                      edges ? edges + part * 2 * kReach * width * channels : nullptr};
+    Source source(x, width, {scratch, pitch, channels}, own);
     const Ring inside = {scratch + kRing * pitch, pitch, channels};
     Row first = {{},       weights1, width, channels,
                  channels, 0,        depths, {bias1, nullptr, nullptr, nullptr, true, slope}};
     Row second = {{},       weights2, width, channels,
                   channels, 0,        depths, {bias2, nullptr, x, out, false, 0}};
-    const Index rows = count * height, end = rows * (part + 1) / parts;
     Index next = 0;  // of the rows inside
-    for (Index i = rows * part / parts; i < end; ++i) {
+    for (Index i = own.begin; i < own.end; ++i) {
         for (Index j = i % height ? i - 1 : i; j <= images.below(i); ++j) {
             if (j < next) continue;
             source.fetch(j % height ? j - 1 : j, images.below(j));

@@ -22,13 +22,14 @@ from restore_cli.engine.kernels.conv3x3 import (
     declare,
 )
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required, scratch
-from restore_cli.engine.kernels.threads import in_parts
+from restore_cli.engine.kernels.threads import Split
 
 LIBRARY: Final = Path(__file__).with_name("libamx.so")
 
-_INTERFACE: Final = 1  # of the library, see amx.cpp
+_INTERFACE: Final = 2  # of the library, see amx.cpp
 _SIDE: Final = 16  # output channels of a tile
 _DEPTH: Final = 32  # numbers that one product sums over
+_REACH: Final = 2  # rows that a residual block sees on either side
 
 
 def is_available() -> bool:
@@ -95,8 +96,7 @@ class ResidualBlock:
 
         Args:
             x: (N, C, H, W), bfloat16, finite; copied if it is not channels-last.
-            in_place: the result takes the memory of ``x``, if that is channels-last and there is
-                one thread.
+            in_place: the result takes the memory of ``x``, if that is channels-last.
 
         Returns:
             (N, C, H, W), bfloat16, channels-last.
@@ -107,14 +107,18 @@ class ResidualBlock:
         """
         n, _, height, width = x.shape
         source = channels_last(x, (n, self._channels, height, width), torch.bfloat16)
-        is_alone = torch.get_num_threads() == 1  # others would read rows that are written already
-        out = source if in_place and is_alone else torch.empty_like(source)
+        out = source if in_place else torch.empty_like(source)
+        split = Split(2 * 9 * self._channels * out.numel())
+        # Where one part meets another, a thread may have written what the next has yet to read.
+        is_shared = in_place and split.parts > 1
+        edges = _rows_next_to_cuts(source, split.parts) if is_shared else None
         library = required(_library())
         floats = Conv3x3.scratch_floats(library, width, self._channels)
 
         def compute(part: int, parts: int) -> None:
             library.restore_amx_block(
                 source.data_ptr(),
+                address(edges),
                 self._first.weights.data_ptr(),
                 address(self._first.bias),
                 self._second.weights.data_ptr(),
@@ -130,7 +134,7 @@ class ResidualBlock:
                 parts,
             )
 
-        in_parts(compute, work=2 * 9 * self._channels * out.numel())
+        split.run(compute)
         return out
 
 
@@ -165,13 +169,29 @@ def _declare(library: ctypes.CDLL) -> bool:
     declare(library.restore_amx_conv3x3)
     block = library.restore_amx_block
     block.argtypes = [
-        *[ctypes.c_void_p] * 7,
+        *[ctypes.c_void_p] * 8,
         *[ctypes.c_int64] * 4,
         ctypes.c_float,
         *[ctypes.c_int64] * 2,
     ]
     block.restype = None
     return is_ours and bool(library.restore_amx_supported())
+
+
+def _rows_next_to_cuts(image: Tensor, parts: int) -> Tensor:
+    """Return copies of the rows that the library wants of an image cut into parts, as it says.
+
+    Args:
+        image: (N, C, H, W), channels-last.
+        parts: how many.
+
+    Returns:
+        (parts + 1, 4, W, C).
+    """
+    rows = image.permute(0, 2, 3, 1).flatten(0, 1)
+    cuts = torch.arange(parts + 1) * len(rows) // parts
+    nearby = cuts[:, None] + torch.arange(-_REACH, _REACH)
+    return rows[nearby.clamp(0, len(rows) - 1)]
 
 
 def _in_tiles(weight: Tensor) -> Tensor:

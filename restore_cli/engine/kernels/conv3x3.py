@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from restore_cli.engine.kernels.library import required, scratch
-from restore_cli.engine.kernels.threads import in_parts
+from restore_cli.engine.kernels.threads import Split
 
 _MULTIPLE = 8  # of which there are so many channels
 _MOST_CHANNELS = 512  # more were not measured
@@ -202,7 +202,7 @@ class CompiledConv3x3(ABC):
                 parts,
             )
 
-        in_parts(compute, work=9 * channels_in * out.numel())
+        Split(9 * channels_in * out.numel()).run(compute)
         return out
 
 

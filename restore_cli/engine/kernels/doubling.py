@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.blocks.resize import bilinear_double
 from restore_cli.engine.kernels.library import is_switched_off, load_library, scratch
-from restore_cli.engine.kernels.threads import in_parts
+from restore_cli.engine.kernels.threads import Split
 
 LIBRARY: Final = Path(__file__).with_name("libdoubling.so")
 
@@ -51,7 +51,7 @@ def add_doubled(total: Tensor, x: Tensor) -> Tensor:
             parts,
         )
 
-    in_parts(compute, work=16 * total.numel())
+    Split(16 * total.numel()).run(compute)
     return total
 
 

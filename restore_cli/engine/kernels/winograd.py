@@ -17,7 +17,7 @@ from torch import Tensor
 
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, channels_last, declare
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required, scratch
-from restore_cli.engine.kernels.threads import in_parts
+from restore_cli.engine.kernels.threads import Split
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
@@ -117,7 +117,7 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         )
 
     # Few parts, for each needs its own sums; added in their order, so that runs can be repeated.
-    in_parts(compute, work=9 * channels_in * back.numel(), parts_per_thread=1)
+    Split(9 * channels_in * back.numel(), parts_per_thread=1).run(compute)
     at_points, of_bias = (
         functools.reduce(torch.add, of_parts)
         for of_parts in zip(*(sums[part] for part in sorted(sums)), strict=True)
