@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from short_training import train_shortly
 
 from models import create_model
-from restore_cli.engine.device import has_native_bf16
 from restore_cli.jobs.eval.methods import MethodOptions
 from restore_cli.jobs.eval.run import EvalOptions, evaluate
-from restore_cli.training.config import load_recipe
-from restore_cli.training.trainer import TrainOptions, train
 
 TRIAL_STEPS = 20  # that tell how many there is time for
 
@@ -93,13 +91,15 @@ def trained(architecture, config, task, arguments, folder):
 
     def run(steps, name, **others):
         settings = {"architecture": architecture, "config": config, "name": name, **others}
-        settings |= {"phases": [{"until": 1.0, "patch": task.patch, "batch": task.batch}]}
-        settings |= {"schedule.steps": steps, "schedule.warmup": 20, "validation.every": 10 * steps}
-        settings |= {"schedule.decay_share": 0.9, "ema_decay": 0.98}
-        settings |= {"precision": "bf16" if has_native_bf16() else "no"}
-        recipe = load_recipe(task.recipe, settings)
-        options = TrainOptions(device="cpu")
-        return train(recipe, arguments.photos, folder / name, options)
+        return train_shortly(
+            task.recipe,
+            arguments.photos,
+            folder / name,
+            steps=steps,
+            patch=task.patch,
+            batch=task.batch,
+            settings=settings | {"schedule.warmup": 20},
+        )
 
     once_s = run(1, "start").elapsed_s  # most of it validation, before and after
     step_s = (run(TRIAL_STEPS, "trial").elapsed_s - once_s) / (TRIAL_STEPS - 1)

@@ -19,12 +19,10 @@ import tempfile
 from pathlib import Path
 
 import torch
+from short_training import train_shortly
 
-from restore_cli.engine.device import has_native_bf16
 from restore_cli.jobs.eval.methods import MethodOptions
 from restore_cli.jobs.eval.run import EvalOptions, evaluate
-from restore_cli.training.config import load_recipe
-from restore_cli.training.trainer import TrainOptions, train
 
 RECIPE = "mprnet-wide-deblur"
 BATCH, PATCH = 3, 128
@@ -54,19 +52,17 @@ VARIANTS = {
 
 def trained(changes, arguments, folder):
     """Return the weights' file."""
-    settings = {
-        "phases": [{"until": 1.0, "patch": PATCH, "batch": BATCH}],
-        "optimizer.lr": arguments.lr,
-        "schedule.steps": arguments.steps,
-        "schedule.warmup": 10,
-        "schedule.decay_share": 0.9,
-        "validation.every": 10 * arguments.steps,
-        "ema_decay": 0.98,
-        "precision": "bf16" if has_native_bf16() else "no",
-    }
-    settings |= {f"degradation.{name}": value for name, value in changes.items()}
-    options = TrainOptions(device="cpu", weights=arguments.weights)
-    train(load_recipe(RECIPE, settings), arguments.photos, folder, options)
+    settings = {f"degradation.{name}": value for name, value in changes.items()}
+    train_shortly(
+        RECIPE,
+        arguments.photos,
+        folder,
+        steps=arguments.steps,
+        patch=PATCH,
+        batch=BATCH,
+        settings=settings | {"optimizer.lr": arguments.lr, "schedule.warmup": 10},
+        weights=arguments.weights,
+    )
     return folder / "last.safetensors"
 
 
