@@ -331,11 +331,41 @@ std::int64_t restore_amx_scratch(std::int64_t width, std::int64_t channels_in) {
     return (2 * kRing + 1) * pitch_of(width, channels_in);
 }
 
+// Write weights as the functions below read them: [panel of 16 outputs][3 rows][products of 32
+// numbers][16][16 outputs][2], where those beyond 3 × channels_in and channels_out are zeros.
+//
+// weight: tap t of output o and input i is at o * stride_out + i * stride_in + t; backwards: the
+// taps in opposite order, as the gradient of the input wants them.
+void restore_amx_order(const float* weight, Half* out, std::int64_t channels_out,
+                       std::int64_t channels_in, std::int64_t stride_out, std::int64_t stride_in,
+                       int backwards) {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i steps = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(int(stride_out)));
+    const Index depths = depths_of(channels_in), taps = 3 * channels_in;
+    for (Index first = 0; first < channels_out; first += kSide) {
+        const __mmask16 mask = (1u << smaller(channels_out - first, kSide)) - 1;
+        for (Index row = 0; row < 3; ++row) {
+            // 16 outputs of number k of the row, or zeros.
+            const auto number = [&](Index k) {
+                const Index tap = 3 * row + k / channels_in;
+                const float* at = weight + first * stride_out + k % channels_in * stride_in +
+                                  (backwards ? 8 - tap : tap);
+                const __m512 values = _mm512_mask_i32gather_ps(
+                    _mm512_setzero_ps(), k < taps ? mask : 0, steps, at, sizeof(float));
+                return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
+            };
+            for (Index k = 0; k < depths * kDepth; k += 2, out += 2 * kSide) {
+                const __m512i second = _mm512_slli_epi32(number(k + 1), 16);
+                _mm512_storeu_si512(out, _mm512_or_si512(number(k), second));
+            }
+        }
+    }
+}
+
 // out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
 //
 // x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out,
-// out may be add. weights: [panel of 16 outputs][3 rows][products of 32 numbers][16][16 outputs][2],
-// those beyond 3 × channels_in and channels_out zeros. bias: channels_out, or null. leaky: whether
+// out may be add. weights: in the order above. bias: channels_out, or null. leaky: whether
 // values that are not positive are scaled by slope; with a gate, those are where the gate is not
 // positive. Only part `part` of `parts` is computed: several threads may share an image, or work on
 // images of their own, each with scratch memory of its own.

@@ -59,8 +59,21 @@ class Conv3x3(CompiledConv3x3):
         return -(-int(library.restore_amx_scratch(width, channels_in)) // 2)
 
     @staticmethod
-    def ordered(weight: Tensor) -> Tensor:
-        return _in_tiles(weight)
+    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
+        """Return (panels, 3, products, 16, 16, 2), bfloat16: see the library."""
+        taps = weight.detach().float().contiguous()
+        channels = list(weight.shape[:2])
+        strides = [9 * channels[1], 9]
+        if backwards:
+            channels.reverse()
+            strides.reverse()
+        panels, products = -(-channels[0] // _SIDE), -(-3 * channels[1] // _DEPTH)
+        shape = (panels, 3, products, _DEPTH // 2, _SIDE, 2)
+        out = torch.empty(shape, dtype=torch.bfloat16)
+        required(_library()).restore_amx_order(
+            taps.data_ptr(), out.data_ptr(), *channels, *strides, backwards
+        )
+        return out
 
 
 convolve, input_gradient = Conv3x3.convolve, Conv3x3.input_gradient
@@ -175,6 +188,9 @@ def _declare(library: ctypes.CDLL) -> bool:
         *[ctypes.c_int64] * 2,
     ]
     block.restype = None
+    order = library.restore_amx_order
+    order.argtypes = [*[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 4, ctypes.c_int]
+    order.restype = None
     return is_ours and bool(library.restore_amx_supported())
 
 
@@ -192,15 +208,3 @@ def _rows_next_to_cuts(image: Tensor, parts: int) -> Tensor:
     cuts = torch.arange(parts + 1) * len(rows) // parts
     nearby = cuts[:, None] + torch.arange(-_REACH, _REACH)
     return rows[nearby.clamp(0, len(rows) - 1)]
-
-
-def _in_tiles(weight: Tensor) -> Tensor:
-    """Return (panels, 3, products, 16, 16, 2): (out, in, 3, 3) as the library reads it.
-
-    The numbers of a row of taps, pixel by pixel, in pairs that a product takes at once.
-    """
-    channels_out, channels_in = weight.shape[:2]
-    rows = weight.detach().permute(0, 2, 3, 1).reshape(channels_out, 3, 3 * channels_in)
-    rows = nn.functional.pad(rows, (0, -3 * channels_in % _DEPTH, 0, 0, 0, -channels_out % _SIDE))
-    tiles = rows.reshape(-1, _SIDE, 3, rows.shape[2] // _DEPTH, _DEPTH // 2, 2)
-    return tiles.permute(0, 2, 3, 4, 1, 5).to(torch.bfloat16).contiguous()

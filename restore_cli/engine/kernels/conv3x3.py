@@ -42,8 +42,13 @@ class CompiledConv3x3(ABC):
 
     @staticmethod
     @abstractmethod
-    def ordered(weight: Tensor) -> Tensor:
-        """Return a weight (out, in, 3, 3) as the library reads it."""
+    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
+        """Return a weight (out, in, 3, 3) as the library reads it.
+
+        Args:
+            weight: float32, on the CPU.
+            backwards: for the convolution, (in, out, 3, 3), that gives the gradient of the input.
+        """
 
     @staticmethod
     def takes(conv: nn.Conv2d) -> bool:
@@ -147,7 +152,7 @@ class CompiledConv3x3(ABC):
         Raises:
             ValueError, RuntimeError: as `convolve`.
         """
-        weights = cls.ordered(weight.flip(2, 3).transpose(0, 1))
+        weights = cls.ordered(weight, backwards=True)
         channels = weight.shape[1], weight.shape[0]
         of_gate = None if gate is None else slope
         return cls._convolve(gradient, weights, channels, None, slope=of_gate, gate=gate, add=add)

@@ -68,8 +68,8 @@ class Conv3x3(CompiledConv3x3):
         return int(library.restore_winograd_scratch(channels_in))
 
     @staticmethod
-    def ordered(weight: Tensor) -> Tensor:
-        return _at_points(weight)
+    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
+        return _at_points(weight.flip(2, 3).transpose(0, 1) if backwards else weight)
 
 
 convolve, input_gradient = Conv3x3.convolve, Conv3x3.input_gradient

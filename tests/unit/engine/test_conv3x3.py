@@ -202,6 +202,16 @@ def test_gradient_of_the_input(kernels, channels_in, channels_out, size):
 
 
 @runs_here
+@pytest.mark.parametrize("backwards", [False, True])
+def test_weights_of_any_layout(kernels, backwards):
+    weight, _ = kernels.conv(40, 24)
+    strided = weight.permute(2, 3, 0, 1).contiguous().permute(2, 3, 0, 1)
+    wanted = kernels.Conv3x3.ordered(weight, backwards=backwards)
+    assert torch.equal(kernels.Conv3x3.ordered(strided, backwards=backwards), wanted)
+    assert torch.equal(kernels.Conv3x3.ordered(nn.Parameter(weight), backwards=backwards), wanted)
+
+
+@runs_here
 @pytest.mark.parametrize("slope", [0.0, 0.25])
 def test_gradient_through_a_gate_and_beside_another(kernels, slope):
     weight, _ = kernels.conv(16, 24)
