@@ -13,7 +13,7 @@
 // Source of the instructions: Intel Architecture Instruction Set Extensions Programming Reference,
 // chapter 3. All channel counts are multiples of 8, all sizes are in numbers of 16 bits.
 
-#include "bfloat16.h"
+#include "amx_tiles.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,24 +22,12 @@
 
 namespace {
 
-constexpr Index kSide = 16;            // pixels, or output channels, of a tile of sums
-constexpr Index kDepth = 32;           // numbers that one product sums over
-constexpr Index kTile = kSide * kSide;
 constexpr Index kWeights = kDepth * kSide;  // of one product
 constexpr Index kRing = 3;             // rows of the image that are at hand
 constexpr Index kMost = 4;             // tiles of sums at once: as many as operands, eight in all
-constexpr int kLine = 64;              // bytes of a tile's row
 
 constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of Linux's arch_prctl
 constexpr int kTileData = 18;               // the state that it is asked for
-
-struct alignas(64) TileConfig {
-    std::uint8_t palette = 1;
-    std::uint8_t start_row = 0;
-    std::uint8_t reserved[14] = {};
-    std::uint16_t row_bytes[16] = {};
-    std::uint8_t rows[16] = {};
-};
 
 // How results are finished: act(sum + bias) + add.
 struct Finish {
@@ -93,20 +81,12 @@ struct Images {
     Index below(Index at) const { return at % height + 1 < height ? at + 1 : at; }
 };
 
-inline Index smaller(Index a, Index b) { return a < b ? a : b; }
-
 inline Index depths_of(Index channels) { return (3 * channels + kDepth - 1) / kDepth; }
 
 // Of a row in the ring: padding, the pixels of whole blocks, what the last products see of the next.
 inline Index pitch_of(Index width, Index channels) {
     const Index block = kMost * kSide;
     return ((width + block - 1) / block * block + 2) * channels + kDepth;
-}
-
-// Have what was written so far, and what `at` points to, in memory: GCC does not know that tiles are
-// loaded from there.
-[[gnu::always_inline]] inline void settle(const void* at) {
-    asm volatile("" : : "r"(at) : "memory");
 }
 
 // Finish one tile of sums, of which only `columns` pixels are inside the image.
@@ -244,35 +224,6 @@ bool has_amx() {
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1);
 }
-
-// Tiles as they are used here, for as long as this lives. Others who use tiles on this thread find
-// them as they have set them.
-class Tiles {
-public:
-    Tiles() {
-        settle(&before_);
-        _tile_storeconfig(&before_);
-        TileConfig config;
-        for (int tile = 0; tile < 8; ++tile) {
-            config.row_bytes[tile] = kLine;
-            config.rows[tile] = kSide;
-        }
-        settle(&config);
-        _tile_loadconfig(&config);
-    }
-    ~Tiles() {
-        if (before_.palette) {
-            _tile_loadconfig(&before_);
-        } else {
-            _tile_release();
-        }
-    }
-    Tiles(const Tiles&) = delete;
-    Tiles& operator=(const Tiles&) = delete;
-
-private:
-    TileConfig before_;
-};
 
 // Which rows of all images a part computes. Others may have written those beyond it, of which the
 // two before and the two behind are found as they were: four rows for each place between parts.

@@ -105,7 +105,7 @@ def compile_library(name: str, library: Path) -> None:
     """Compile kernels into this file; an older one is gone even if that fails.
 
     Args:
-        name: of their source here and of the instructions they use.
+        name: what the names of their sources here begin with.
         library: the file.
 
     Raises:
@@ -119,8 +119,8 @@ def compile_library(name: str, library: Path) -> None:
         # Moved when whole, so that a program starting meanwhile cannot load half of it.
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            source = str(FOLDER / f"{name}.cpp")
-            command = [*compiler, *_FLAGS, *INSTRUCTIONS[name], source, "-o", str(made)]
+            sources = [str(source) for source in sorted(FOLDER.glob(f"{name}*.cpp"))]
+            command = [*compiler, *_FLAGS, *INSTRUCTIONS[name], *sources, "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S)
             made.replace(library)
     except subprocess.CalledProcessError as error:

@@ -15,9 +15,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, channels_last, declare
-from restore_cli.engine.kernels.library import is_switched_off, load_library, required, scratch
-from restore_cli.engine.kernels.threads import Split
+from restore_cli.engine.kernels import conv3x3
+from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, declare, declare_gradient
+from restore_cli.engine.kernels.library import is_switched_off, load_library, required
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
 
@@ -89,39 +89,13 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: a shape, type or device that does not fit.
         RuntimeError: the kernels are not available.
     """
-    n, channels_in, height, width = x.shape
-    channels_out = gradient.shape[1]
-    source = channels_last(x, (n, channels_in, height, width), torch.float32)
-    back = channels_last(gradient, (n, channels_out, height, width), torch.float32)
+    channels_in, channels_out = x.shape[1], gradient.shape[1]
     library = required(_library())
+    function = library.restore_winograd_weight_gradient
+    floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
     rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
-    sums: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def compute(part: int, parts: int) -> None:
-        mine = torch.zeros(36, rows, panels, _ROWS, _PANEL), torch.zeros(channels_out)
-        sums[part] = mine
-        floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
-        library.restore_winograd_weight_gradient(
-            source.data_ptr(),
-            back.data_ptr(),
-            mine[0].data_ptr(),
-            mine[1].data_ptr(),
-            scratch(floats).data_ptr(),
-            n,
-            height,
-            width,
-            channels_in,
-            channels_out,
-            part,
-            parts,
-        )
-
-    # Few parts, for each needs its own sums; added in their order, so that runs can be repeated.
-    Split(9 * channels_in * back.numel(), parts_per_thread=1).run(compute)
-    at_points, of_bias = (
-        functools.reduce(torch.add, of_parts)
-        for of_parts in zip(*(sums[part] for part in sorted(sums)), strict=True)
-    )
+    shape = 36, rows, panels, _ROWS, _PANEL
+    at_points, of_bias = conv3x3.weight_gradient(function, x, gradient, shape, floats)
     taps = (_FROM_WEIGHT.T @ at_points.reshape(36, -1)).reshape(3, 3, rows, panels, _ROWS, _PANEL)
     of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * _PANEL, channels_in, 3, 3)
     return of_weight[:channels_out], of_bias
@@ -139,9 +113,7 @@ def _declare(library: ctypes.CDLL) -> bool:
     library.restore_winograd_gradient_scratch.argtypes = [ctypes.c_int64] * 2
     library.restore_winograd_gradient_scratch.restype = ctypes.c_int64
     declare(library.restore_winograd_conv3x3)
-    gradient = library.restore_winograd_weight_gradient
-    gradient.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_int64] * 7]
-    gradient.restype = None
+    declare_gradient(library.restore_winograd_weight_gradient)
     return is_ours and bool(library.restore_kernels_supported())
 
 
