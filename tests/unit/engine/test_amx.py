@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from restore_cli.engine.kernels import amx
 from restore_cli.engine.kernels.amx import Conv3x3, ResidualBlock, is_available
 
 needs_amx = pytest.mark.skipif(not is_available(), reason="no AMX, or no kernels for it, here")
@@ -96,21 +95,3 @@ def test_a_block_has_as_many_channels_all_along():
     assert ResidualBlock.takes(layers[0], layers[0])
     assert not ResidualBlock.takes(layers[0], layers[1])
     assert not ResidualBlock.takes(layers[1], layers[2])
-
-
-@needs_amx
-@pytest.mark.parametrize(
-    ("channels_in", "channels_out"), [(8, 8), (16, 16), (24, 40), (80, 48), (112, 112), (8, 136)]
-)
-@pytest.mark.parametrize("size", [(1, 1), (2, 7), (23, 30), (9, 31), (3, 33), (130, 128)])
-def test_gradient_of_the_weight(channels_in, channels_out, size):
-    x, gradient = rounded(3, channels_in, *size), rounded(3, channels_out, *size)
-    weight = torch.zeros(channels_out, channels_in, 3, 3, dtype=torch.float64, requires_grad=True)
-    F.conv2d(x.double(), weight, padding=1).backward(gradient.double())
-    of_weight, of_bias = amx.weight_gradient(x, gradient)
-    for ours, wanted in (
-        (of_weight, weight.grad),
-        (of_bias, gradient.double().sum((0, 2, 3))),
-    ):
-        assert ours.dtype == torch.float32
-        assert (ours - wanted).abs().max() < 1e-5 * wanted.abs().max()

@@ -34,6 +34,10 @@ class Winograd:
         error = (ours.double() - wanted).square().mean()
         assert 10 * torch.log10(wanted.square().max() / error) > AGREEMENT_DB
 
+    @staticmethod
+    def assert_summed(ours, wanted):
+        assert (ours - wanted).square().mean() < 1e-11 * wanted.square().max()
+
 
 class AMX:
     library = amx
@@ -55,6 +59,11 @@ class AMX:
         """Sums are rounded once, to the nearest."""
         assert ours.dtype == torch.bfloat16
         torch.testing.assert_close(ours.double(), wanted, rtol=HALF_A_STEP, atol=1e-5)
+
+    @staticmethod
+    def assert_summed(ours, wanted):
+        """Products of what bfloat16 has are exact."""
+        assert (ours - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
 def where_available(kernels):
@@ -199,6 +208,25 @@ def test_gradient_of_the_input(kernels, channels_in, channels_out, size):
     x = torch.zeros(2, channels_in, *size, dtype=torch.float64, requires_grad=True)
     F.conv2d(x, weight.double(), padding=1).backward(gradient.double())
     assert_good(kernels, kernels.Conv3x3.input_gradient(gradient, weight), x.grad)
+
+
+@runs_here
+@pytest.mark.parametrize(
+    ("channels_in", "channels_out"),
+    [(8, 8), (16, 16), (24, 40), (64, 64), (72, 8), (80, 48), (112, 112), (8, 136)],
+)
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (23, 30), (9, 31), (3, 33)])
+def test_gradient_of_the_weight(kernels, channels_in, channels_out, size):
+    x, gradient = kernels.image(3, channels_in, *size), kernels.image(3, channels_out, *size)
+    weight = torch.zeros(channels_out, channels_in, 3, 3, dtype=torch.float64, requires_grad=True)
+    F.conv2d(x.double(), weight, padding=1).backward(gradient.double())
+    of_weight, of_bias = kernels.library.weight_gradient(x, gradient)
+    for ours, wanted in (
+        (of_weight, weight.grad),
+        (of_bias, gradient.double().sum((0, 2, 3))),
+    ):
+        assert (ours.dtype, ours.shape) == (torch.float32, wanted.shape)
+        kernels.assert_summed(ours, wanted)
 
 
 @runs_here
