@@ -16,7 +16,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels import conv3x3
 from restore_cli.engine.kernels.conv3x3 import (
     CompiledConv3x3,
     address,
@@ -176,7 +175,7 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     numbers = library.restore_amx_gradient_scratch(x.shape[3], channels_in, channels_out)
     panels_out, panels_in = -(-channels_out // _SIDE), -(-channels_in // _SIDE)
     tiles = panels_out, panels_in, 3, 3, _SIDE, _SIDE
-    sums, of_bias = conv3x3.weight_gradient(function, x, gradient, tiles, -(-numbers // 2))
+    sums, of_bias = Conv3x3.weight_sums(function, x, gradient, tiles, -(-numbers // 2))
     taps = sums.permute(0, 4, 1, 5, 2, 3).reshape(panels_out * _SIDE, panels_in * _SIDE, 3, 3)
     return taps[:channels_out, :channels_in].contiguous(), of_bias
 

@@ -159,6 +159,58 @@ class CompiledConv3x3(ABC):
         return cls._convolve(gradient, weights, channels, None, slope=of_gate, gate=gate, add=add)
 
     @classmethod
+    def weight_sums(
+        cls,
+        function: Any,  # noqa: ANN401 - ctypes' own
+        x: Tensor,
+        gradient: Tensor,
+        shape: tuple[int, ...],
+        floats: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients with respect to weight and bias, as a library sums them.
+
+        Args:
+            function: the library's, see :func:`declare_gradient`.
+            x: the input, (N, in, H, W), of the type of images; copied if it is not channels-last.
+            gradient: with respect to the output, (N, out, H, W), likewise.
+            shape: of the library's sums.
+            floats: how much scratch memory a call needs.
+
+        Returns:
+            the sums for the weight and (out,), float32.
+
+        Raises:
+            ValueError: a shape, type or device that does not fit.
+        """
+        n, channels_in, height, width = x.shape
+        channels_out = gradient.shape[1]
+        source = channels_last(x, (n, channels_in, height, width), cls.dtype)
+        back = channels_last(gradient, (n, channels_out, height, width), cls.dtype)
+        sums: dict[int, tuple[Tensor, Tensor]] = {}
+
+        def compute(part: int, parts: int) -> None:
+            of_weight, of_bias = sums[part] = torch.zeros(shape), torch.zeros(channels_out)
+            function(
+                source.data_ptr(),
+                back.data_ptr(),
+                of_weight.data_ptr(),
+                of_bias.data_ptr(),
+                scratch(floats).data_ptr(),
+                n,
+                height,
+                width,
+                channels_in,
+                channels_out,
+                part,
+                parts,
+            )
+
+        # Few parts, for each needs sums of its own; added in order, so that runs can be repeated.
+        Split(9 * channels_in * back.numel(), parts_per_thread=1).run(compute)
+        of_weights, of_biases = zip(*(sums[part] for part in sorted(sums)), strict=True)
+        return functools.reduce(torch.add, of_weights), functools.reduce(torch.add, of_biases)
+
+    @classmethod
     def _convolve(
         cls,
         x: Tensor,
@@ -210,57 +262,6 @@ class CompiledConv3x3(ABC):
 
         Split(9 * channels_in * out.numel()).run(compute)
         return out
-
-
-def weight_gradient(
-    function: Any,  # noqa: ANN401 - ctypes' own
-    x: Tensor,
-    gradient: Tensor,
-    shape: tuple[int, ...],
-    floats: int,
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients with respect to a convolution's weight and bias, as a library sums them.
-
-    Args:
-        function: the library's, see :func:`declare_gradient`.
-        x: the input, (N, in, H, W); copied if it is not channels-last.
-        gradient: with respect to the output, (N, out, H, W), of its type.
-        shape: of the library's sums.
-        floats: how much scratch memory a call needs.
-
-    Returns:
-        the sums for the weight and (out,), float32.
-
-    Raises:
-        ValueError: a shape, type or device that does not fit.
-    """
-    n, channels_in, height, width = x.shape
-    channels_out = gradient.shape[1]
-    source = channels_last(x, (n, channels_in, height, width), x.dtype)
-    back = channels_last(gradient, (n, channels_out, height, width), x.dtype)
-    sums: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def compute(part: int, parts: int) -> None:
-        of_weight, of_bias = sums[part] = torch.zeros(shape), torch.zeros(channels_out)
-        function(
-            source.data_ptr(),
-            back.data_ptr(),
-            of_weight.data_ptr(),
-            of_bias.data_ptr(),
-            scratch(floats).data_ptr(),
-            n,
-            height,
-            width,
-            channels_in,
-            channels_out,
-            part,
-            parts,
-        )
-
-    # Few parts, for each needs its own sums; added in their order, so that runs can be repeated.
-    Split(9 * channels_in * back.numel(), parts_per_thread=1).run(compute)
-    of_weights, of_biases = zip(*(sums[part] for part in sorted(sums)), strict=True)
-    return functools.reduce(torch.add, of_weights), functools.reduce(torch.add, of_biases)
 
 
 def declare(function: Any) -> None:  # noqa: ANN401 - ctypes' own

@@ -15,7 +15,6 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from restore_cli.engine.kernels import conv3x3
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, declare, declare_gradient
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required
 
@@ -95,7 +94,7 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
     rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
     shape = 36, rows, panels, _ROWS, _PANEL
-    at_points, of_bias = conv3x3.weight_gradient(function, x, gradient, shape, floats)
+    at_points, of_bias = Conv3x3.weight_sums(function, x, gradient, shape, floats)
     taps = (_FROM_WEIGHT.T @ at_points.reshape(36, -1)).reshape(3, 3, rows, panels, _ROWS, _PANEL)
     of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * _PANEL, channels_in, 3, 3)
     return of_weight[:channels_out], of_bias

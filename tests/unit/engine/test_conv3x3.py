@@ -294,6 +294,12 @@ def test_errors(kernels):
             ours(x)
     with pytest.raises(ValueError, match="expected"):
         ours(kernels.image(1, 16, 4, 4), add=kernels.image(1, 8, 4, 5))
+    for image, gradient in ((torch.float64, None), (None, torch.float64)):
+        x, back = kernels.image(1, 16, 4, 4).to(image), kernels.image(1, 8, 4, 4).to(gradient)
+        with pytest.raises(ValueError, match="expected"):
+            kernels.library.weight_gradient(x, back)
+    with pytest.raises(ValueError, match="expected"):
+        kernels.library.weight_gradient(kernels.image(1, 16, 4, 4), kernels.image(1, 8, 4, 5))
 
 
 @anywhere
