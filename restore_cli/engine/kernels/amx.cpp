@@ -277,7 +277,7 @@ int restore_amx_supported() {
 // Counts up with every change of what follows, so that no program calls a library of another age.
 int restore_amx_interface() { return 2; }
 
-// Numbers of scratch memory, aligned to 64 bytes, which one call of either function needs.
+// Numbers of scratch memory, aligned to 64 bytes, which a convolution or a block needs.
 std::int64_t restore_amx_scratch(std::int64_t width, std::int64_t channels_in) {
     return (2 * kRing + 1) * pitch_of(width, channels_in);
 }
