@@ -93,8 +93,7 @@ inline Index pitch_of(Index width, Index channels) {
 void finish_tile(const Row& row, Index panel, Index x, Index columns, const float* sums) {
     const Finish& finish = row.finish;
     const __m512 zero = _mm512_setzero_ps(), slope = _mm512_set1_ps(finish.slope);
-    const Index channels = smaller(row.channels_out - panel * kSide, kSide);
-    const __mmask16 mask = (1u << channels) - 1;
+    const __mmask16 mask = mask_of(row.channels_out - panel * kSide);
     const __m512 bias =
         finish.bias ? _mm512_maskz_loadu_ps(mask, finish.bias + panel * kSide) : zero;
     Index place = (row.first + x) * row.channels_out + panel * kSide;
@@ -117,27 +116,6 @@ void finish_block(const Row& row, const Block& block, const float* sums) {
             const Index columns = smaller(row.width - x, kSide);
             if (columns > 0) finish_tile(row, block.panel + j, x, columns, sums);
         }
-    }
-}
-
-// Tiles 0 to 3, or as many of them: set to zero, and written one behind the other.
-template <int Count>
-[[gnu::always_inline]] inline void clear() {
-    _tile_zero(0);
-    if (Count > 1) _tile_zero(1);
-    if (Count > 2) {
-        _tile_zero(2);
-        _tile_zero(3);
-    }
-}
-
-template <int Count>
-[[gnu::always_inline]] inline void store(float* sums) {
-    _tile_stored(0, sums, kLine);
-    if (Count > 1) _tile_stored(1, sums + kTile, kLine);
-    if (Count > 2) {
-        _tile_stored(2, sums + 2 * kTile, kLine);
-        _tile_stored(3, sums + 3 * kTile, kLine);
     }
 }
 
@@ -294,7 +272,7 @@ void restore_amx_order(const float* weight, Half* out, std::int64_t channels_out
     const __m512i steps = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(int(stride_out)));
     const Index depths = depths_of(channels_in), taps = 3 * channels_in;
     for (Index first = 0; first < channels_out; first += kSide) {
-        const __mmask16 mask = (1u << smaller(channels_out - first, kSide)) - 1;
+        const __mmask16 mask = mask_of(channels_out - first);
         for (Index row = 0; row < 3; ++row) {
             // 16 outputs of number k of the row, or zeros.
             const auto number = [&](Index k) {

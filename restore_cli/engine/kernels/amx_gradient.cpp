@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr Index kTaps = 3;
+constexpr int kTaps = 3;
 constexpr Index kBand = 3 << 17;  // numbers of a band of rows
 
 inline Index rounded_up(Index size, Index step) { return (size + step - 1) / step * step; }
@@ -76,10 +76,8 @@ struct Pixels {
     Index width, channels;
 
     __m256i operator()(Index x, Index first) const {
-        const Index left = channels - first;
-        const __mmask16 mask = left < kSide ? (1u << left) - 1 : 0xffff;
         const bool is_inside = x >= 0 && x < width;
-        return _mm256_maskz_loadu_epi16(is_inside ? mask : 0, row + x * channels + first);
+        return _mm256_maskz_loadu_epi16(is_inside ? mask_of(channels - first) : 0, row + x * channels + first);
     }
 };
 
@@ -88,8 +86,7 @@ void turn_row(const Half* gradient, const Shape& shape, Half* out, float* of_bia
     const Pixels pixels = {gradient, shape.width, shape.channels_out};
     const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
     for (Index first = 0; first < shape.channels_out; first += kSide) {
-        const Index left = shape.channels_out - first;
-        const __mmask16 mask = left < kSide ? (1u << left) - 1 : 0xffff;
+        const __mmask16 mask = mask_of(shape.channels_out - first);
         __m512 sum = _mm512_maskz_loadu_ps(mask, of_bias + first);
         for (Index x = 0; x < shape.pixels(); x += kDepth) {
             __m512i rows[kSide];
@@ -135,14 +132,7 @@ void sum_taps(const Band& band, const Shape& shape, Index panel_out, Index panel
               float* sums, Index further) {
     const Index length = kSide * shape.pixels(), stride = shape.pixels() * sizeof(Half);
     const Index jump = shape.pair() * sizeof(Half);
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    if (Panels > 1) {
-        _tile_zero(3);
-        _tile_zero(4);
-        _tile_zero(5);
-    }
+    clear<Panels * kTaps>();
     for (Index row = band.begin; row < band.end; ++row) {
         const Index y = row % band.height + tap - 1;
         if (y < 0 || y >= band.height) continue;
@@ -176,14 +166,7 @@ void sum_taps(const Band& band, const Shape& shape, Index panel_out, Index panel
         }
     }
     alignas(64) float tiles[Panels * kTaps * kTile];
-    _tile_stored(0, tiles, kLine);
-    _tile_stored(1, tiles + kTile, kLine);
-    _tile_stored(2, tiles + 2 * kTile, kLine);
-    if (Panels > 1) {
-        _tile_stored(3, tiles + 3 * kTile, kLine);
-        _tile_stored(4, tiles + 4 * kTile, kLine);
-        _tile_stored(5, tiles + 5 * kTile, kLine);
-    }
+    store<Panels * kTaps>(tiles);
     settle(tiles);
     for (Index panel = 0; panel < Panels; ++panel) {
         for (Index i = 0; i < kTaps * kTile; ++i) {

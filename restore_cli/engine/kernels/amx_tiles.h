@@ -19,6 +19,9 @@ struct alignas(64) TileConfig {
 
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 
+// Which of 16 channels there are, where so many are left.
+inline __mmask16 mask_of(Index left) { return (1u << smaller(left, kSide)) - 1; }
+
 // Have what was written so far, and what `at` points to, in memory: GCC does not know that tiles are
 // loaded from there.
 [[gnu::always_inline]] inline void settle(const void* at) {
@@ -53,3 +56,24 @@ public:
 private:
     TileConfig before_;
 };
+
+// Tiles from 0 on, of which there are at most six: set to zero, and written one behind the other.
+template <int Count>
+[[gnu::always_inline]] inline void clear() {
+    _tile_zero(0);
+    if (Count > 1) _tile_zero(1);
+    if (Count > 2) _tile_zero(2);
+    if (Count > 3) _tile_zero(3);
+    if (Count > 4) _tile_zero(4);
+    if (Count > 5) _tile_zero(5);
+}
+
+template <int Count>
+[[gnu::always_inline]] inline void store(float* sums) {
+    _tile_stored(0, sums, kLine);
+    if (Count > 1) _tile_stored(1, sums + kTile, kLine);
+    if (Count > 2) _tile_stored(2, sums + 2 * kTile, kLine);
+    if (Count > 3) _tile_stored(3, sums + 3 * kTile, kLine);
+    if (Count > 4) _tile_stored(4, sums + 4 * kTile, kLine);
+    if (Count > 5) _tile_stored(5, sums + 5 * kTile, kLine);
+}

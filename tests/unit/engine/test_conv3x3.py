@@ -289,7 +289,9 @@ def test_errors(kernels):
     with pytest.raises(ValueError, match="bias"):
         kernels.Conv3x3(torch.zeros(16, 16, 3, 3), torch.zeros(8))
     ours = kernels.Conv3x3(*kernels.conv(16, 8))
-    for x in (kernels.image(1, 8, 4, 4), kernels.image(1, 16, 4, 4).double()):
+    fitting = kernels.image(1, 16, 4, 4)
+    others = {torch.bfloat16, torch.float32, torch.float64} - {fitting.dtype}
+    for x in (kernels.image(1, 8, 4, 4), *(fitting.to(dtype) for dtype in others)):
         with pytest.raises(ValueError, match="expected"):
             ours(x)
     with pytest.raises(ValueError, match="expected"):

@@ -70,7 +70,10 @@ def test_bytes_per_pixel_grow_with_the_width(architecture):
     assert 2 < bytes_per_pixel(architecture, wide) / bytes_per_pixel(architecture, narrow) <= 4
 
 
-@pytest.mark.parametrize(("architecture", "share"), [("mprnet-local", 0.36), ("mimo-unet", 0.48)])
+@pytest.mark.parametrize(
+    ("architecture", "share"),
+    [("mprnet-local", 0.36), ("mimo-unet", 0.48), ("mprnet", 0.6), ("mirnet", 0.7)],
+)
 def test_bytes_per_pixel_in_bf16(architecture, share):
     config = make_config(architecture, {})
     full, half = (bytes_per_pixel(architecture, config, name) for name in ("fp32", "bf16"))
