@@ -36,8 +36,7 @@ def exchange_parts(network: MIMOUNet, dtype: torch.dtype) -> None:
     """
     for levels in (network.encoders, network.decoders):
         for i, blocks in enumerate(levels):
-            kind = FullSizeChain if i == 0 else BlockChain
-            levels[i] = kind(as_kind(nn.Sequential, blocks), dtype)
+            levels[i] = BlockChain(as_kind(nn.Sequential, blocks), dtype)
     for i in range(len(network.merges)):
         fusion = as_kind(FeatureFusion, network.fusions[i])
         merge = as_kind(Merge, network.merges[i])
@@ -48,14 +47,6 @@ def exchange_parts(network: MIMOUNet, dtype: torch.dtype) -> None:
         network.shallow[i] = FusedShallowFeatures(shallow, dtype)
         attention = as_kind(FeatureAttention, network.attention[i])
         network.attention[i] = FusedFeatureAttention(attention, dtype)
-
-
-class FullSizeChain(BlockChain):
-    """Blocks at full size, with room for what is between their convolutions."""
-
-    def forward(self, x: Tensor, *, keep: bool = False) -> Tensor:
-        _make_room(x)
-        return super().forward(x, keep=keep)
 
 
 class FusedShallowFeatures(nn.Module):
@@ -156,7 +147,6 @@ class PackedUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, 4 × out, h, w) or (N, 4 × out, h + 1, w + 1) of (N, in, h, w)."""
-        _make_room(x)
         packed: Tensor = self.conv(x)
         return packed
 
@@ -185,12 +175,6 @@ class FusedMerge(nn.Module):
             part = part.permute(0, 2, 3, 1).reshape(n, count + further, -1, 2, 2, channels)
             add_unpacked(skip[:, :, 2 * rows.start : 2 * rows.stop], part)
         return skip
-
-
-def _make_room(x: Tensor) -> None:
-    """Give back what parts before left, in fp32: bf16 needs half, and its blocks nothing."""
-    if x.dtype == torch.float32:
-        give_back_beside(x)
 
 
 def _bands(x: Tensor) -> Iterator[slice]:
