@@ -18,20 +18,17 @@ from restore_cli.errors import DeviceError
 T = TypeVar("T")
 
 # Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
-# CPU with two workers (torch 2.13, AVX2) through the engine: growth of the process's peak over one
-# round of tiles of 192² to 640², and a fifth more, which many rounds leave behind. MIMO-UNet over
-# whole images, where the C library keeps what is freed (as the commands tell it) and where not: of
-# width 16, 558 and 471 over twelve tiles of 576×592; of width 32, 526 and 447 in two tiles of
-# 720×704. MIRNet in one piece of 128², 256² and 384², its means local from 129² on: 6235, 7194 and
-# 6257. MPRNet without attention by the network alone, freed memory kept: of 16 channels that
-# grow by 8, 16 and 32, at most 991, 903 and 976; of 24 by 16, 1431 for two tiles of 512² and 1748
-# for one of 768²: features lie in memory in blocks of 16 channels. Not measured on GPUs.
-# ``Any`` is the network's own config class.
+# CPU with two workers (torch 2.13, AVX-512) as the growth of the process's peak. MIMO-UNet and MPRNet
+# without attention as the commands run them, with freed memory kept and used again: restoring 3 and
+# 6 megapixels in tiles of 640 to 930 thousand pixels, less what `jobs/budget.py` says beside the
+# network. The others over one round of tiles of 192² to 640² (AVX2), and a fifth more, which many
+# rounds leave behind; MIRNet in one piece of 128², 256² and 384², its means local from 129² on: 6235,
+# 7194 and 6257. Not measured on GPUs. ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: max(17 * int(config.width), min(32 * int(config.width), 512)),
+    "mimo-unet": lambda config: 18 * int(config.width),
     "mprnet": lambda config: 82 * int(config.features),
     "mprnet-local": lambda config: (
-        42 * _in_blocks(config.features + config.orsnet_growth) + 3 * int(config.unet_growth) + 450
+        28 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 300
     ),
     "mirnet": lambda config: 104 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),
@@ -40,12 +37,9 @@ BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
 }
 UNMEASURED_BYTES_PER_PIXEL = 8000
 
-# Of that, what bf16 takes on a CPU, a fifth for what stays behind included. Measured likewise, two
-# to forty tiles of 512² and 768² by two workers, with the AMX kernels and without: MPRNet without
-# attention at most 315 bytes at 16 channels that grow by 8, 323 where they grow by 32, 412 by 48,
-# and 441 at 24 channels; MIMO-UNet of width 16 172 and of width 32 215. Before there were kernels:
-# MPRNet 3945, MIRNet 3715.
-BF16_SHARE = {"mimo-unet": 0.48, "mprnet-local": 0.36, "mprnet": 0.6, "mirnet": 0.7}
+# Of that, what bf16 takes on a CPU. The first two measured likewise, with the AMX kernels; before
+# there were kernels, MPRNet took 3945 bytes and MIRNet 3715.
+BF16_SHARE = {"mimo-unet": 0.44, "mprnet-local": 0.34, "mprnet": 0.6, "mirnet": 0.7}
 
 SMALLEST_TILE = 128
 
