@@ -11,8 +11,8 @@ TUNABLES = "GLIBC_TUNABLES"
 # glibc takes every block above 32 MiB from the system and gives it back when freed; each page of
 # the next one is then cleared and mapped again. With these limits restoring 12 megapixels took
 # 15.6 instead of 22.9 s, at a peak of 1853 instead of 1600 MiB (tests/benchmarks/large_images.py).
-# Its per-thread cache would keep the end of each aligned block, without which the freed block is too
-# short for the next of its size: 3 megapixels in fp32 took 1454 MiB with it and take 1197 without.
+# Its per-thread cache would keep the end of each aligned block, without which the freed block is
+# too short for the next of its size: 3 megapixels in fp32 took 1454 MiB with it, 1197 without.
 _KEEP_FREED = ":".join(
     (
         "glibc.malloc.mmap_threshold=1073741824",
