@@ -21,11 +21,12 @@ T = TypeVar("T")
 # CPU with two workers (torch 2.13) as the growth of the process's peak. MIMO-UNet and MPRNet
 # without attention as the commands run them, with freed memory kept and used again: restoring 3
 # and 6 megapixels in tiles of 640 to 930 thousand pixels (AVX-512), less what `jobs/budget.py` says
-# beside the network. The others over one round of tiles of 192² to 640² (AVX2), and a fifth more,
-# which many rounds leave behind; MIRNet in one piece of 128², 256² and 384², its means local from
-# 129² on: 6235, 7194 and 6257. Not measured on GPUs. ``Any`` is the network's own config class.
+# beside the network; features lie in memory in blocks of 16 channels. The others over one round of
+# tiles of 192² to 640² (AVX2), and a fifth more, which many rounds leave behind; MIRNet in one
+# piece of 128², 256² and 384², its means local from 129² on: 6235, 7194 and 6257. Not measured on
+# GPUs. ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: 18 * int(config.width),
+    "mimo-unet": lambda config: 18 * _in_blocks(config.width),
     "mprnet": lambda config: 82 * int(config.features),
     "mprnet-local": lambda config: (
         28 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 300
