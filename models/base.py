@@ -12,6 +12,11 @@ class RestorationModel(nn.Module):
         """Return every supervised image, the final one first."""
         raise NotImplementedError
 
+    def at_one_scale(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return what ``forward`` makes of an image whose coarser scales have been dealt with."""
+        stages: tuple[Tensor, ...] = self(x)
+        return stages
+
     def restore(self, x: Tensor) -> Tensor:
         """Return the final image only, shaped like ``x`` and not clamped."""
         stages: tuple[Tensor, ...] = self(x)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.blocks.attention import SharesActivation
 from models.blocks.conv import plain_conv
+from models.coarse_to_fine import coarse_to_fine
 from models.mprnet import ThreeStages, Widths, local_halo
 
 
@@ -27,6 +28,12 @@ class LocalMPRNetConfig(Widths):
     unet_growth: int = 8
     orsnet_growth: int = 0
     blocks_per_group: int = 1
+    scales: int = 1  # sizes of the image, each half the next, that are restored one after another
+
+    def __post_init__(self) -> None:
+        Widths.__post_init__(self)
+        if self.scales < 1:
+            raise ValueError(f"scales {self.scales} is less than 1")
 
 
 LOCAL_MPRNET = LocalMPRNetConfig()
@@ -49,8 +56,8 @@ class PlainBlock(SharesActivation):
 class LocalMPRNet(ThreeStages):
     """Three images of the size of the input: (N, 3, H, W) with H and W multiples of 8.
 
-    Every stage sees the image in one piece, so that an output pixel depends on its surroundings
-    only, and tiles are exact.
+    With several scales, of 8 doubled for each but the first. Every stage sees the image in one
+    piece, so that an output pixel depends on its surroundings only, and tiles are exact.
     """
 
     def __init__(self, config: LocalMPRNetConfig = LOCAL_MPRNET) -> None:
@@ -61,8 +68,15 @@ class LocalMPRNet(ThreeStages):
             return PlainBlock(width, activation)
 
         super().__init__(config, activation, block)
+        self.scales = config.scales
+
+    def at_one_scale(self, x: Tensor) -> tuple[Tensor, ...]:
+        return super().forward(x)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return coarse_to_fine(self.at_one_scale, x, self.scales)
 
 
 def halo(config: LocalMPRNetConfig) -> int:
-    """Return how many pixels away an output pixel depends on."""
+    """Return how many pixels away an output pixel depends on, at each scale."""
     return local_halo(config, window=1)

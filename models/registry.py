@@ -20,15 +20,18 @@ class Architecture:
 
     build: Callable[[Any], RestorationModel]
     config: type[Any]
-    multiple_of: int  # height and width are padded to a multiple of this
+    multiple_of: int  # height and width at the coarsest scale are multiples of this
     halo: Callable[[Any], int | None]
-    """Config → pixels of context an output pixel needs on each side; None: the whole image, as
-    where channel attention takes its means over everything. No tile then equals the whole."""
+    """Config → pixels of context an output pixel needs on each side, at each scale; None: the whole
+    image, as where channel attention takes its means over everything. No tile then equals it."""
     stage_scales: tuple[float, ...]  # size of each image that forward returns, relative to x
     local_halo: Callable[[Any, int], int] | None = None
     """Config, window → the context needed after ``models.pooling.set_pooling(model, window)``;
     None where there is nothing to set, and ``halo`` holds. The bound is far above what matters:
     most of it is reached through means over hundreds of pixels, one in another."""
+    scales: Callable[[Any], int] = lambda config: 1
+    """Config → how many sizes of an image it restores one after another, see
+    ``models.coarse_to_fine``."""
     patch: int | None = None
     """Side of the patches that the published networks were trained on, a good window for local
     means; None where there are none."""
@@ -57,6 +60,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         multiple_of=8,
         halo=mprnet_local.halo,
         stage_scales=(1.0, 1.0, 1.0),
+        scales=lambda config: int(config.scales),
     ),
     "mirnet": Architecture(
         build=mirnet.MIRNet,
@@ -161,6 +165,16 @@ def config_values(config: Any) -> dict[str, Any]:  # noqa: ANN401 - see Architec
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(config).items()
     }
+
+
+def size_rule(name: str, values: Mapping[str, Any]) -> int:
+    """Return what height and width of an image have to be multiples of.
+
+    Raises:
+        KeyError, ValueError: as :func:`make_config`.
+    """
+    row = architecture(name)
+    return row.multiple_of << (row.scales(make_config(name, values)) - 1)
 
 
 def create_model(name: str, values: Mapping[str, Any] | None = None) -> RestorationModel:

@@ -94,6 +94,11 @@ def bilinear_double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+def bicubic_double(x: Tensor) -> Tensor:
+    """Return (N, C, 2H, 2W), interpolated cubically (a = -0.75) with half-pixel centres."""
+    return F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
+
+
 def bilinear_halve(x: Tensor) -> Tensor:
     """Return the means of 2×2 pixels, (N, C, H/2, W/2), rounded down."""
     return F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)

@@ -162,6 +162,8 @@ def _card_rows(model: ModelFile) -> list[tuple[str, str]]:
 
 def _engine_rows(facts: ModelFacts, measured_context: int) -> list[tuple[str, str]]:
     whole = "the whole image" if facts.halo is None else f"{facts.halo} pixels around each"
+    if facts.scales > 1:
+        whole += f" at each of {facts.scales} scales"
     if measured_context:
         whole += f"; tiles see {measured_context}, more made no difference"
     if facts.window is None:

@@ -34,6 +34,7 @@ class TilePlan:
         at_once: how many are worked on at the same time.
         bytes_per_pixel: see ``Restorer``.
         on_host: whether they are restored in main memory.
+        coarser: those of the image at half the size, if the network restores that first.
     """
 
     height: int
@@ -42,17 +43,25 @@ class TilePlan:
     at_once: int
     bytes_per_pixel: int
     on_host: bool = True
+    coarser: TilePlan | None = None
 
     @property
     def host_bytes(self) -> int:
         """What the network needs of the main memory at its peak; on a device, to be fed."""
         need = self.bytes_per_pixel if self.on_host else _FED_BYTES_PER_PIXEL
-        return min(self.at_once, self.count) * self.height * self.width * need
+        own = min(self.at_once, self.count) * self.height * self.width * need
+        return own if self.coarser is None else max(own, self.coarser.host_bytes)
+
+    @property
+    def count_at_all_scales(self) -> int:
+        """How many tiles there are with those of coarser images."""
+        return self.count + (0 if self.coarser is None else self.coarser.count_at_all_scales)
 
     @property
     def pixels(self) -> int:
         """Pixels that go through the network, what tiles share more than once."""
-        return self.count * self.height * self.width
+        own = self.count * self.height * self.width
+        return own if self.coarser is None else own + self.coarser.pixels
 
     def seconds(self, seconds_per_pixel: float) -> float:
         """Return how long they take.
@@ -61,14 +70,22 @@ class TilePlan:
             seconds_per_pixel: of one tile among ``at_once``; see :func:`measure_speed`.
         """
         rounds = -(-self.count // self.at_once)
-        return rounds * self.height * self.width * seconds_per_pixel
+        own = rounds * self.height * self.width * seconds_per_pixel
+        return own if self.coarser is None else own + self.coarser.seconds(seconds_per_pixel)
 
 
 def plan_tiles(restorer: Restorer, height: int, width: int) -> TilePlan:
     """Return the tiles in which an image would be restored now."""
-    grid, at_once = restorer.plan(height, width)
+    grids, at_once = restorer.plan(height, width)
     on_host = restorer.device.type == "cpu"
-    return TilePlan(*grid.tile, grid.count, at_once, restorer.bytes_per_pixel, on_host)
+    plan: TilePlan | None = None
+    for grid in reversed(grids):
+        plan = TilePlan(
+            *grid.tile, grid.count, at_once, restorer.bytes_per_pixel, on_host, coarser=plan
+        )
+    if plan is None:
+        raise ValueError("the network has no scale")
+    return plan
 
 
 def fit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from models import ARCHITECTURES, RestorationModel
-from models.registry import make_config
+from models.registry import make_config, size_rule
+from restore_cli.engine.arguments import refuse_bad_options, smallest_tile
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
 from restore_cli.engine.checks import ColourCheck, agrees
+from restore_cli.engine.coarse_to_fine import restore_scales, scale_sizes
 from restore_cli.engine.device import (
     DTYPES,
     Precision,
@@ -46,15 +48,13 @@ from restore_cli.engine.streaming import (
     without_border,
 )
 from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
-from restore_cli.engine.tiling import Grid, Progress, make_grid, restore_rows
+from restore_cli.engine.tiling import Grid, Progress, make_grid
 from restore_cli.engine.tta import over_eight_views
-from restore_cli.errors import UsageError
 from restore_cli.weights.card import ModelCard
 
 Pooling = Literal["auto", "local", "global"]
 
 _FADE = 16
-_MIN_TILE = 64  # context, fade and two steps of the coarsest size rule fit in
 # Tiles begin at multiples of this: at a quarter of the size, those are where the kernels, which
 # work on 4×4 pixels, begin in the whole image, and rounding is the same.
 _ALIGN = 16
@@ -125,13 +125,14 @@ class Restorer:
             WeightsError: the model cannot be found or read.
             DeviceError: device or precision cannot be had.
         """
-        _refuse_bad_options(tile, overlap, strength)
+        refuse_bad_options(tile, overlap, strength)
         self.device = choose_device(where(model) if device == "auto" else device)
         self.precision: Precision = choose_precision(self.device, precision)
         network, self.card = loaded(model)
         architecture = ARCHITECTURES[self.card.architecture]
         config = make_config(self.card.architecture, self.card.config)
-        self.multiple_of = architecture.multiple_of
+        self.multiple_of = size_rule(self.card.architecture, self.card.config)
+        self._scales = architecture.scales(config)
         self._align = math.lcm(self.multiple_of, _ALIGN)
         self.halo = architecture.halo(config)
         window = None if pooling == "global" else architecture.patch
@@ -243,21 +244,21 @@ class Restorer:
         restore = partial(self._run, precision=self.precision)
         return self._runner(restore, partial(self._run, precision="fp32"), tiles, at_once)
 
-    def plan(self, height: int, width: int) -> tuple[Grid, int]:
-        """Return the tiles an image of this size would have now, and how many at a time."""
-        layout = self._layout(height, width)
-        return self._grid(height, width, layout.tile), layout.at_once
+    def plan(self, height: int, width: int) -> tuple[tuple[Grid, ...], int]:
+        """Return the tiles an image of this size would have now, and how many at a time.
 
-    def _grid(self, height: int, width: int, tile: int) -> Grid:
-        border = self.card.border
-        return make_grid(
-            height + 2 * border,
-            width + 2 * border,
-            tile=tile,
-            halo=self.context(tile),
-            fade=_fade(tile),
-            multiple_of=self._align,
+        They are those at each of the network's scales, the finest first.
+        """
+        layout = self._layout(height, width)
+        return self._grids(height, width, layout.tile), layout.at_once
+
+    def _grids(self, height: int, width: int, tile: int) -> tuple[Grid, ...]:
+        border = 2 * self.card.border
+        make = partial(
+            make_grid, tile=tile, halo=self.context(tile), fade=_fade(tile), multiple_of=self._align
         )
+        sizes = scale_sizes(height + border, width + border, self._scales, self.multiple_of)
+        return tuple(make(*size) for size in sizes)
 
     def _rows(
         self, source: PixelSource, tile: int, at_once: int, progress: Progress | None
@@ -280,7 +281,7 @@ class Restorer:
 
         top = 0
         run = partial(self.restore_tiles, at_once=at_once)
-        restored = restore_rows(run, read, self._grid(height, width, tile), progress)
+        restored = restore_scales(run, read, self._grids(height, width, tile), progress)
         for tensor in without_border(restored, border, height):
             rows = to_pixels(tensor, channels)
             if check is not None or self._strength < 1:
@@ -295,15 +296,18 @@ class Restorer:
             check.finish()
 
     @torch.inference_mode()
-    def _run(self, images: Tensor, precision: Precision) -> Tensor:
+    def _run(self, images: Tensor, precision: Precision, *, at_all_scales: bool = False) -> Tensor:
         """Restore (N, 3, h, w), of sizes that the network takes, on the device."""
         network = self._at(precision)
-        restore: Callable[[Tensor], Tensor] = network.restore
-        if self._tta:
-            restore = over_eight_views(restore)
+        stages = network if at_all_scales else network.at_one_scale
+
+        def restore(image: Tensor) -> Tensor:
+            return stages(image)[0]
+
+        views = over_eight_views(restore) if self._tta else restore
         images = images.contiguous(memory_format=torch.channels_last)
         with autocast(self.device, precision):
-            return restore(images).float()
+            return views(images).float()
 
     def _at(self, precision: Precision) -> RestorationModel:
         """Return the network that computes in this precision."""
@@ -317,7 +321,7 @@ class Restorer:
         """Return the side of the smallest tiles worth a try."""
         smallest = SMALLEST_TILE
         if self._overlap != "auto":
-            smallest = max(smallest, _smallest_tile(self._overlap))
+            smallest = max(smallest, smallest_tile(self._overlap))
         return smallest if self._tile in ("auto", 0) else min(smallest, int(self._tile))
 
     def _layout(self, height: int, width: int) -> Layout:
@@ -355,7 +359,8 @@ class Restorer:
         def is_good(side: int) -> bool:
             crop = to_tensor(middle(source, side))
             padded = pad_to_multiple(crop, self.multiple_of).to(self.device)
-            results = (self._run(padded, precision) for precision in (self.precision, "fp32"))
+            run = partial(self._run, padded, at_all_scales=True)
+            results = (run(precision) for precision in (self.precision, "fp32"))
             return agrees(*(crop_like(result, crop) for result in results))
 
         side = _TRIAL_SIDE if self._tile in ("auto", 0) else min(_TRIAL_SIDE, int(self._tile))
@@ -377,24 +382,3 @@ def _fewer(layout: Layout, tile: int) -> int:
 
 def _fade(tile: int) -> int:
     return min(_FADE, tile // 8)
-
-
-def _refuse_bad_options(
-    tile: int | Literal["auto"], overlap: int | Literal["auto"], strength: float
-) -> None:
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength {strength} is not in [0, 1]")
-    if overlap != "auto" and overlap < 0:
-        raise ValueError(f"overlap {overlap} is negative")
-    if tile == "auto" or tile == 0:
-        return
-    if tile < _MIN_TILE:
-        raise UsageError(f"tile {tile} is neither 0 nor at least {_MIN_TILE}")
-    if overlap != "auto" and tile < _smallest_tile(overlap):
-        hint = f"tiles of at least {_smallest_tile(overlap)}, or less overlap"
-        raise UsageError(f"an overlap of {overlap} leaves nothing of tiles of {tile}", hint=hint)
-
-
-def _smallest_tile(overlap: int) -> int:
-    """Return the least tile that an overlap leaves something of."""
-    return 2 * overlap + _MIN_TILE

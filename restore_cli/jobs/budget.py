@@ -40,6 +40,8 @@ STREAM_LIMIT_BYTES = 1300 * MIB
 # Rows of a row of tiles that are held as float32 when it is finished: those that await the next
 # row of tiles, the same extended by it, the finished ones in both layouts, and the image's own.
 _ROW_COPIES = 4.5
+# Likewise, of a coarser image: these, its rows before they are restored, and what has changed.
+_COARSE_COPIES = 6.5
 # Strips that are made ready and compressed, and windows on their way to the network.
 _STREAM_FIXED_BYTES = 120 * MIB
 
@@ -142,6 +144,16 @@ def stream_bytes(width: int, channels: int, tile_rows: int, cache_bytes: int) ->
 def rows_bytes(width: int, channels: int, tile_rows: int) -> int:
     """Return what a row of tiles takes while it becomes rows of the image."""
     return int(_ROW_COPIES * 4 * width * channels * tile_rows)
+
+
+def coarse_bytes(width: int, tile_rows: int) -> int:
+    """Return what a row of tiles of a coarser image takes, which is restored first.
+
+    Args:
+        width: of that image in pixels.
+        tile_rows: height of a tile in pixels.
+    """
+    return int(_COARSE_COPIES * 4 * width * 3 * tile_rows)
 
 
 def stream_cache_bytes(row_bytes: int, segment_rows: int, tile_rows: int) -> int:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models import ARCHITECTURES, RestorationModel
+from models.registry import size_rule
 from restore_cli import __version__
 from restore_cli.atomic import replacing
 from restore_cli.errors import ResultError, UsageError, WeightsError
@@ -84,7 +85,7 @@ def export_onnx(model: str, target: Path, size: tuple[int, int] | None = None) -
         what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
         raise WeightsError(f"cannot be written: it {what}", path=target)
     network, card = load_model(locate(model))
-    multiple = ARCHITECTURES[card.architecture].multiple_of
+    multiple = size_rule(card.architecture, card.config)
     if size is not None and any(side % multiple for side in size):
         hint = f"{card.architecture} takes sides that are multiples of {multiple}"
         raise UsageError(f"a size of {size[0]}x{size[1]} is not possible", hint=hint)

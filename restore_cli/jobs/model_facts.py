@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models import ARCHITECTURES
-from models.registry import make_config
+from models.registry import make_config, size_rule
 from restore_cli.errors import WeightsError
 from restore_cli.weights.card import ModelCard
 
@@ -16,6 +16,7 @@ class ModelFacts:
 
     multiple_of: int  # images are padded to a multiple of this
     halo: int | None  # context that a pixel of the result depends on; None: the whole image
+    scales: int = 1  # sizes of the image that are restored, with that context each
     window: int | None = None  # side of the windows of local means; None: there are no means
     local_halo: int | None = None  # the context with local means
 
@@ -34,7 +35,9 @@ def facts_of(card: ModelCard) -> ModelFacts:
         config = make_config(card.architecture, card.config)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{card.name} has sizes that do not fit: {error}") from error
-    halo = row.halo(config)
+    facts = ModelFacts(
+        size_rule(card.architecture, card.config), row.halo(config), row.scales(config)
+    )
     if row.patch is None or row.local_halo is None:
-        return ModelFacts(row.multiple_of, halo)
-    return ModelFacts(row.multiple_of, halo, row.patch, row.local_halo(config, row.patch))
+        return facts
+    return replace(facts, window=row.patch, local_halo=row.local_halo(config, row.patch))

@@ -14,6 +14,7 @@ from restore_cli.jobs.budget import (
     STREAM_LIMIT_BYTES,
     Budget,
     ImageBytes,
+    coarse_bytes,
     rows_bytes,
     stream_bytes,
     stream_cache_bytes,
@@ -68,7 +69,7 @@ def share_whole(
     height, width, channels = shape
 
     def beside(tiles: TilePlan) -> int:
-        rows = rows_bytes(width, channels, tiles.height)
+        rows = rows_bytes(width, channels, tiles.height) + _coarse_bytes(tiles, width)
         return budget.program_bytes + image.working + rows
 
     if budget.limit_bytes is None:
@@ -116,7 +117,8 @@ def share_in_parts(
 
     def beside(tiles: TilePlan) -> int:
         cache = stream_cache_bytes(stored_row_bytes, segment_rows, tiles.height)
-        return budget.program_bytes + stream_bytes(width, channels, tiles.height, cache)
+        rows = stream_bytes(width, channels, tiles.height, cache) + _coarse_bytes(tiles, width)
+        return budget.program_bytes + rows
 
     limit = budget.limit_bytes
     if limit is None:
@@ -125,6 +127,14 @@ def share_in_parts(
         limit = max(usual, _least(beside, restorer))  # very wide images take more
     tiles = _fit(restorer, (height, width), limit, beside, budget)
     return Share(tiles, beside(tiles) + tiles.host_bytes)
+
+
+def _coarse_bytes(tiles: TilePlan, width: int) -> int:
+    """Return what the coarser images take that are restored before one of this width."""
+    if tiles.coarser is None:
+        return 0
+    half = -(-width // 2)
+    return coarse_bytes(half, tiles.coarser.height) + _coarse_bytes(tiles.coarser, half)
 
 
 def _least(beside: Callable[[TilePlan], int], restorer: Restorer) -> int:
@@ -174,7 +184,7 @@ def planned(
     rate = speed(restorer, share.tiles, variant) if options.strength else 0.0
     start_s = (START_S + load_s) if load_s else 0.0
     reader = opened.reader
-    read_s = opened.read_s if reader is None else _reading_s(reader, share.tiles.height)
+    read_s = opened.read_s if reader is None else _reading_s(reader, share.tiles)
     write_s = _writing_s(opened, options)
     tiles = share.tiles
     return FileResult(
@@ -195,16 +205,17 @@ def variant_of(pooling: str, *, tta: bool = False) -> str:
     return f"pooling {pooling}, tta {tta}"
 
 
-def _reading_s(reader: TiffReader, tile_rows: int) -> float:
+def _reading_s(reader: TiffReader, tiles: TilePlan) -> float:
     """Return how long it takes to read a file in parts, judging by a row of tiles."""
     image = reader.header
-    rows = min(tile_rows, image.height)
+    rows = min(tiles.height, image.height)
     middle = (image.height - rows) // 2
     started_s = time.perf_counter()
     reader.read(middle, middle + rows, 0, image.width)
     seconds = (time.perf_counter() - started_s) * image.height / rows
-    # Tiles are read, and so are the rows they become; some images are looked through before.
-    return seconds * (3 if reader.may_leave_range else 2)
+    # Tiles are read, what is halved for them, and the rows they become; some images are looked
+    # through before.
+    return seconds * (2 + (tiles.coarser is not None) + reader.may_leave_range)
 
 
 def _writing_s(opened: Opened, options: RestoreOptions) -> float:

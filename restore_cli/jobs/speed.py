@@ -100,7 +100,7 @@ def remember(restorer: Restorer, tiles: TilePlan, variant: str, clock: Clock) ->
         variant: as for :func:`speed`.
         clock: has timed all tiles.
     """
-    if not clock.is_worth_keeping or clock.tiles != tiles.count:
+    if not clock.is_worth_keeping or clock.tiles != tiles.count_at_all_scales:
         return
     known, key = _read(runs_file()), _key(restorer, tiles, variant)
     run = (clock.worked_s / tiles.seconds(1.0), tiles.height * tiles.width, time.time())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.registry import ALIASES, architecture, config_values, make_config
+from models.registry import ALIASES, config_values, make_config, size_rule
 from restore_cli.data.augment import Augmentation
 from restore_cli.data.loaders import Phase
 from restore_cli.data.mixing import MixUp
@@ -140,7 +140,7 @@ class TrainConfig:
             if phase.patch % chain_multiple:
                 raise ValueError(f"patch {phase.patch} is not a multiple of {chain_multiple}")
         self.model_values()  # refuses settings the network does not have
-        multiple = architecture(self.architecture).multiple_of
+        multiple = size_rule(self.architecture, self.config)
         if any(phase.patch % multiple for phase in self.phases):
             raise ValueError(f"{self.architecture} needs patches of a multiple of {multiple}")
         self._refuse_what_does_not_go_together()

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models import ARCHITECTURES, RestorationModel, create_model
-from models.registry import ALIASES, PRESETS, config_values, preset
+from models.registry import ALIASES, PRESETS, config_values, preset, size_rule
 from restore_cli.engine.channels import Pixels, to_tensor
 from restore_cli.errors import WeightsError
 from restore_cli.weights import catalog
@@ -85,7 +85,7 @@ def count_gflop(card: ModelCard, width: int, height: int) -> float:
 
     Nothing is computed; the size is that after padding to the network's size rule.
     """
-    multiple = ARCHITECTURES[card.architecture].multiple_of
+    multiple = size_rule(card.architecture, card.config)
     height, width = (side + -side % multiple for side in (height, width))
     with torch.device("meta"):
         network = create_model(card.architecture, card.config).eval()

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from models import ARCHITECTURES
+from models.registry import size_rule
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
 from restore_cli.engine.device import choose_device
 from restore_cli.engine.padding import crop_like, pad_to_multiple
@@ -114,7 +114,7 @@ class _PlainRunner:
     def __init__(self, weights: Path, device: torch.device, threads: int) -> None:
         network, card = load_model(weights)
         self._network = network.to(device)
-        self._multiple_of = ARCHITECTURES[card.architecture].multiple_of
+        self._multiple_of = size_rule(card.architecture, card.config)
         self._device = device
         self._threads = threads
 

@@ -3,6 +3,8 @@ import torch
 from torch import nn
 
 from models import RestorationModel, create_model
+from models.mprnet_local import LocalMPRNetConfig
+from models.registry import config_values
 from restore_cli.weights.card import ModelCard
 
 
@@ -30,6 +32,25 @@ def narrow():
     for layer in model.output_layers():
         layer.weight.data *= 0.1
     return model.eval().requires_grad_(False), card
+
+
+@pytest.fixture(scope="session")
+def scales():
+    """Return a network that restores an image at so many scales, and its card."""
+
+    def make(count):
+        torch.manual_seed(1)
+        config = config_values(LocalMPRNetConfig(8, 4, scales=count))
+        model = create_model("mprnet-local", config)
+        card = make_card(architecture="mprnet-local", config=config)
+        return model.eval().requires_grad_(False), card
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def two_scales(scales):
+    return scales(2)
 
 
 class Pointwise(RestorationModel):

@@ -38,6 +38,26 @@ def test_the_plan_is_what_the_engine_does(restorer, rng):
     assert plan.count == steps[-1][1] > 1
 
 
+def test_tiles_of_coarser_images_count():
+    coarser = TilePlan(100, 100, 3, 2, 300)
+    plan = TilePlan(200, 100, 5, 2, 300, coarser=coarser)
+    assert plan.host_bytes == 2 * 200 * 100 * 300
+    assert plan.count_at_all_scales == 8
+    assert plan.pixels == 5 * 200 * 100 + 3 * 100 * 100
+    assert plan.seconds(1e-3) == pytest.approx(3 * 20 + 2 * 10)
+
+
+def test_the_plan_of_several_scales_is_what_the_engine_does(two_scales, rng):
+    restorer = Restorer(two_scales, device="cpu", precision="fp32", tile=256, check=False)
+    plan = plan_tiles(restorer, 600, 500)
+    steps = []
+    restorer(rng.random((600, 500, 3), dtype="float32"), lambda *step: steps.append(step))
+    assert plan.coarser is not None
+    assert plan.count > plan.coarser.count > 1
+    assert steps == [(step, len(steps)) for step in range(1, len(steps) + 1)]
+    assert plan.count_at_all_scales == len(steps)
+
+
 def test_memory_is_shared_until_all_fits(restorer):
     def beside(plan):
         return plan.height * 100_000

@@ -137,7 +137,7 @@ def test_progress_is_told(file, restorer):
     calls = []
     with open_stream(path) as reader:
         restore_stream(reader, restorer, path, lambda *call: calls.append(call))
-    assert calls[-1] == (len(calls), len(calls)) == (restorer.plan(HEIGHT, WIDTH)[0].count,) * 2
+    assert calls[-1] == (len(calls), len(calls)) == (restorer.plan(HEIGHT, WIDTH)[0][0].count,) * 2
 
 
 def test_the_input_may_be_replaced(file, restorer):

@@ -41,6 +41,15 @@ def test_a_wider_network_goes_on_where_the_narrower_one_stood():
     assert_the_same(wide, narrow)
 
 
+def test_a_network_of_more_scales_does_the_same_at_each():
+    one = network(1, "mprnet-local", features=4, unet_growth=2)
+    two = network(2, "mprnet-local", features=4, unet_growth=4, scales=2)
+    load_smaller(two, one)
+    x = torch.rand(1, 3, 32, 32)
+    for got, want in zip(two.at_one_scale(x), one(x), strict=True):
+        torch.testing.assert_close(got, want, atol=1e-6, rtol=1e-5)
+
+
 def test_added_channels_learn_and_are_listened_to():
     narrow = network(1, "mprnet-local", features=4, unet_growth=2)
     wide = network(2, "mprnet-local", features=4, unet_growth=6)

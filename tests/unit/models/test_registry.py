@@ -10,6 +10,7 @@ from models.registry import (
     create_model,
     make_config,
     preset,
+    size_rule,
 )
 
 
@@ -39,3 +40,12 @@ def test_errors():
         preset("mimoo")
     with pytest.raises(ValueError, match="no setting 'depth'"):
         create_model("mimo-unet", {"depth": 3})
+
+
+@pytest.mark.parametrize(("scales", "multiple"), [(1, 8), (2, 16), (3, 32)])
+def test_the_coarsest_scale_keeps_the_size_rule(scales, multiple):
+    assert size_rule("mprnet-local", {"scales": scales}) == multiple
+
+
+def test_the_size_rule_of_a_network_without_scales():
+    assert size_rule("mimo-unet", {}) == 4
