@@ -79,6 +79,7 @@ TASKS = {
             "mprnet": MPRNET,
             "mprnet-local": MPRNET_LOCAL,
             "mprnet-local, wider": MPRNET_LOCAL | {"unet_growth": 32},
+            "mprnet-local, wider, two scales": MPRNET_LOCAL | {"unet_growth": 32, "scales": 2},
             "mirnet": MIRNET,
             "pss-nsc": PSS_NSC,
         },
