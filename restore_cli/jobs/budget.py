@@ -41,7 +41,7 @@ STREAM_LIMIT_BYTES = 1300 * MIB
 # row of tiles, the same extended by it, the finished ones in both layouts, and the image's own.
 _ROW_COPIES = 4.5
 # Likewise, of a coarser image: these, its rows before they are restored, and what has changed.
-_COARSE_COPIES = 6.5
+_COARSE_COPIES = 5.5
 # Strips that are made ready and compressed, and windows on their way to the network.
 _STREAM_FIXED_BYTES = 120 * MIB
 
