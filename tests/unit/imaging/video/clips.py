@@ -104,10 +104,10 @@ def packets_of(path, kind):
     return found
 
 
-def frames_of(path):
-    """Return (start in seconds, luma) of every frame."""
+def frames_of(path, pixels="gray"):
+    """Return (start in seconds, luma or other pixels) of every frame."""
     with av.open(path) as file:
         return [
-            (float(frame.pts * frame.time_base), frame.reformat(format="gray").to_ndarray())
+            (float(frame.pts * frame.time_base), frame.reformat(format=pixels).to_ndarray())
             for frame in file.decode(file.streams.video[0])
         ]
