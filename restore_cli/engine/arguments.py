@@ -6,13 +6,20 @@ from typing import Literal
 
 from restore_cli.errors import UsageError
 
-_MIN_TILE = 64  # context, fade and two steps of the coarsest size rule fit in
-
 
 def refuse_bad_options(
-    tile: int | Literal["auto"], overlap: int | Literal["auto"], strength: float
+    tile: int | Literal["auto"],
+    overlap: int | Literal["auto"],
+    strength: float,
+    multiple_of: int,
 ) -> None:
     """Pass options that are in their range and go together.
+
+    Args:
+        tile: the side asked for, in pixels; 0 is the whole image.
+        overlap: the context asked for, in pixels.
+        strength: share of the restored image in the result.
+        multiple_of: what tiles begin at and are as long as.
 
     Raises:
         ValueError: one is out of its range.
@@ -24,13 +31,19 @@ def refuse_bad_options(
         raise ValueError(f"overlap {overlap} is negative")
     if tile == "auto" or tile == 0:
         return
-    if tile < _MIN_TILE:
-        raise UsageError(f"tile {tile} is neither 0 nor at least {_MIN_TILE}")
-    if overlap != "auto" and tile < smallest_tile(overlap):
-        hint = f"tiles of at least {smallest_tile(overlap)}, or less overlap"
+    least = smallest_tile(multiple_of)
+    if tile < least:
+        raise UsageError(f"tile {tile} is neither 0 nor at least {least}")
+    if overlap != "auto" and tile < (enough := smallest_tile(multiple_of, overlap)):
+        hint = f"tiles of at least {enough}, or less overlap"
         raise UsageError(f"an overlap of {overlap} leaves nothing of tiles of {tile}", hint=hint)
 
 
-def smallest_tile(overlap: int) -> int:
-    """Return the least tile that an overlap leaves something of."""
-    return 2 * overlap + _MIN_TILE
+def smallest_tile(multiple_of: int, overlap: int | Literal["auto"] = "auto") -> int:
+    """Return the side of the least tile of which something is left.
+
+    Args:
+        multiple_of: see :func:`refuse_bad_options`.
+        overlap: likewise; an automatic one is at most a quarter of the tile.
+    """
+    return 4 * multiple_of + (0 if overlap == "auto" else 2 * overlap)

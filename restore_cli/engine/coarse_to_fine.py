@@ -19,8 +19,7 @@ from restore_cli.engine.tiling import Grid, Progress, restore_rows
 Read = Callable[[int, int, int, int], Tensor]
 Run = Callable[[Iterable[Tensor]], Iterator[Tensor]]
 
-_BAND = 64  # rows that are halved at a time
-_LEAST_BAND = 32  # from so many rows on, an image is extended like the whole of it
+_BAND = 64  # rows that are halved at a time, about
 _REACH = 2  # pixels around it that a cubic interpolation looks at
 
 
@@ -35,7 +34,11 @@ def scale_sizes(height: int, width: int, scales: int, multiple_of: int) -> list[
 
 
 def restore_scales(
-    run: Run, read: Read, grids: Sequence[Grid], progress: Progress | None = None
+    run: Run,
+    read: Read,
+    grids: Sequence[Grid],
+    multiple_of: int,
+    progress: Progress | None = None,
 ) -> Iterator[Tensor]:
     """Restore an image at each of its scales, and yield its rows as soon as they are finished.
 
@@ -44,6 +47,7 @@ def restore_scales(
             the rows of a coarser image that a tile needs.
         read: the image, extended to what the network takes at its bottom and right.
         grids: the tiles at each scale, the finest first; see :func:`scale_sizes`.
+        multiple_of: what the sides of the image are extended to.
         progress: called after each tile of any scale.
 
     Yields:
@@ -59,7 +63,9 @@ def restore_scales(
     def at(scale: int, read: Read) -> Iterator[Tensor]:
         grid = grids[scale]
         if scale + 1 < len(grids):
-            read = _Prepared(read, grid, lambda halved: at(scale + 1, halved)).read
+            halved = _Rows(_halved(read, grid, multiple_of))
+            restored = at(scale + 1, halved.reader())
+            read = _Prepared(read, _Rows(_changes(restored, halved.reader()))).read
         return restore_rows(run, read, grid, count)
 
     return at(0, read)
@@ -68,17 +74,15 @@ def restore_scales(
 class _Prepared:
     """An image with what restoring its half has changed, window by window from top to bottom."""
 
-    def __init__(self, read: Read, grid: Grid, restore: Callable[[Read], Iterator[Tensor]]) -> None:
+    def __init__(self, read: Read, changes: _Rows) -> None:
         """Read nothing yet.
 
         Args:
             read: the image.
-            grid: its tiles, which say how large it is.
-            restore: what reads the half → the rows of that restored.
+            changes: of its half.
         """
         self._read = read
-        halved = _Rows(_halved(read, grid.rows[-1].stop, grid.columns[-1].stop))
-        self._changes = _Rows(_changes(restore(halved.reader()), halved.reader())).reader()
+        self._changes = changes.reader()
 
     def read(self, top: int, bottom: int, left: int, right: int) -> Tensor:
         window = self._read(top, bottom, left, right)
@@ -131,11 +135,17 @@ class _Rows:
             self._bottom += part.shape[-2]
 
 
-def _halved(read: Read, height: int, width: int) -> Iterator[Tensor]:
-    """Yield the rows of an image at half the size, given its height and width without extension."""
+def _halved(read: Read, grid: Grid, multiple_of: int) -> Iterator[Tensor]:
+    """Yield the rows at half the size of an image, of which the tiles say how large it is.
+
+    All are read in bands of whole multiples but for the last, which is no shorter than one: so it
+    is extended as the whole image would be.
+    """
+    height, width = grid.rows[-1].stop, grid.columns[-1].stop
+    band = -(-_BAND // multiple_of) * multiple_of
     top = 0
     while top < height:
-        bottom = top + _BAND if height - top - _BAND >= _LEAST_BAND else height
+        bottom = top + band if height - top - band >= multiple_of else height
         yield bilinear_halve(read(top, bottom, 0, width))
         top = bottom
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -78,13 +79,13 @@ def plan_tiles(restorer: Restorer, height: int, width: int) -> TilePlan:
     """Return the tiles in which an image would be restored now."""
     grids, at_once = restorer.plan(height, width)
     on_host = restorer.device.type == "cpu"
-    plan: TilePlan | None = None
-    for grid in reversed(grids):
-        plan = TilePlan(
-            *grid.tile, grid.count, at_once, restorer.bytes_per_pixel, on_host, coarser=plan
-        )
-    if plan is None:
-        raise ValueError("the network has no scale")
+    *finer, coarsest = grids
+    make = partial(
+        TilePlan, bytes_per_pixel=restorer.bytes_per_pixel, at_once=at_once, on_host=on_host
+    )
+    plan = make(*coarsest.tile, coarsest.count)
+    for grid in reversed(finer):
+        plan = make(*grid.tile, grid.count, coarser=plan)
     return plan
 
 

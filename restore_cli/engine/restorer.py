@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -125,7 +126,6 @@ class Restorer:
             WeightsError: the model cannot be found or read.
             DeviceError: device or precision cannot be had.
         """
-        refuse_bad_options(tile, overlap, strength)
         self.device = choose_device(where(model) if device == "auto" else device)
         self.precision: Precision = choose_precision(self.device, precision)
         network, self.card = loaded(model)
@@ -134,6 +134,7 @@ class Restorer:
         self.multiple_of = size_rule(self.card.architecture, self.card.config)
         self._scales = architecture.scales(config)
         self._align = math.lcm(self.multiple_of, _ALIGN)
+        refuse_bad_options(tile, overlap, strength, self._align)
         self.halo = architecture.halo(config)
         window = None if pooling == "global" else architecture.patch
         if window is not None and architecture.local_halo is not None:
@@ -281,7 +282,8 @@ class Restorer:
 
         top = 0
         run = partial(self.restore_tiles, at_once=at_once)
-        restored = restore_scales(run, read, self._grids(height, width, tile), progress)
+        grids = self._grids(height, width, tile)
+        restored = restore_scales(run, read, grids, self.multiple_of, progress)
         for tensor in without_border(restored, border, height):
             rows = to_pixels(tensor, channels)
             if check is not None or self._strength < 1:
@@ -319,15 +321,14 @@ class Restorer:
 
     def _smallest(self) -> int:
         """Return the side of the smallest tiles worth a try."""
-        smallest = SMALLEST_TILE
-        if self._overlap != "auto":
-            smallest = max(smallest, smallest_tile(self._overlap))
+        smallest = max(SMALLEST_TILE, smallest_tile(self._align, self._overlap))
         return smallest if self._tile in ("auto", 0) else min(smallest, int(self._tile))
 
     def _layout(self, height: int, width: int) -> Layout:
         """Return the tiles to start with."""
         height, width = height + 2 * self.card.border, width + 2 * self.card.border
-        smallest, longest = self._smallest(), max(height, width)
+        sizes = scale_sizes(height, width, self._scales, self.multiple_of)
+        smallest, longest = self._smallest(), max(chain.from_iterable(sizes))
         free = self.max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
 
         def sides(at_once: int) -> list[int]:

@@ -10,6 +10,7 @@ from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.restorer import Restorer
 from restore_cli.engine.streaming import ArraySource
 from restore_cli.engine.tiling import make_grid
+from restore_cli.errors import UsageError
 
 
 def restorer(model, tile=0, **options):
@@ -26,14 +27,23 @@ def by_the_network(model, pixels):
     return restored.mean(axis=2, keepdims=True) if pixels.shape[2] == 1 else restored
 
 
-@pytest.mark.parametrize("size", [(501, 333, 3), (130, 700, 3), (417, 640, 3), (20, 37, 1)])
-@pytest.mark.parametrize(("count", "tile"), [(2, 0), (2, 352), (3, 384)])
+@pytest.mark.parametrize("size", [(501, 333, 3), (130, 700, 3), (417, 640, 3), (20, 37, 1), (3, 1, 3)])
+@pytest.mark.parametrize(("count", "tile"), [(2, 0), (2, 352), (3, 0), (3, 416), (4, 576)])
 def test_tiles_at_every_scale_are_exact(scales, rng, size, count, tile):
     model = scales(count)
     pixels = rng.random(size, dtype=np.float32)
     expected = by_the_network(model, pixels)
     assert np.abs(expected - pixels).mean() > 0.02, "the network must do something"
     np.testing.assert_allclose(restorer(model, tile)(pixels), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "tile"), [(2, 64), (3, 128), (4, 256)])
+def test_the_least_tile_is_what_the_size_rule_leaves_something_of(scales, rng, count, tile):
+    model = scales(count)
+    pixels = rng.random((3 * tile // 2, tile + 1, 3), dtype=np.float32)
+    assert restorer(model, tile, overlap="auto")(pixels).shape == pixels.shape
+    with pytest.raises(UsageError, match=f"neither 0 nor at least {tile}"):
+        restorer(model, tile - 1, overlap="auto")
 
 
 def test_coarser_scales_matter(two_scales, rng):
@@ -75,7 +85,7 @@ def test_a_coarser_image_is_made_no_earlier_than_needed():
         make_grid(*size, tile=tile, halo=16, multiple_of=16)
         for size in scale_sizes(height, width, 2, 16)
     ]
-    rows = restore_scales(run, read, grids)
+    rows = restore_scales(run, read, grids, 16)
     next(rows)
     assert max(reached) <= 4 * tile
     for _ in rows:
