@@ -27,7 +27,9 @@ def by_the_network(model, pixels):
     return restored.mean(axis=2, keepdims=True) if pixels.shape[2] == 1 else restored
 
 
-@pytest.mark.parametrize("size", [(501, 333, 3), (130, 700, 3), (417, 640, 3), (20, 37, 1), (3, 1, 3)])
+@pytest.mark.parametrize(
+    "size", [(501, 333, 3), (130, 700, 3), (417, 640, 3), (20, 37, 1), (3, 1, 3)]
+)
 @pytest.mark.parametrize(("count", "tile"), [(2, 0), (2, 352), (3, 0), (3, 416), (4, 576)])
 def test_tiles_at_every_scale_are_exact(scales, rng, size, count, tile):
     model = scales(count)
