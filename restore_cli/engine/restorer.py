@@ -28,7 +28,7 @@ from restore_cli.engine.device import (
     choose_precision,
 )
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels.by_dtype import KERNELS
+from restore_cli.engine.kernels.by_dtype import kernels_for
 from restore_cli.engine.loading import for_inference, loaded, where
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
@@ -225,7 +225,7 @@ class Restorer:
         """How the network is computed, for people to read."""
         if self.device.type != "cpu":
             return f"PyTorch, batches of {self._runner.workers}"
-        uses_kernels = KERNELS[DTYPES[self.precision]].is_available()
+        uses_kernels = kernels_for(DTYPES[self.precision]) is not None
         return "oneDNN and compiled kernels" if uses_kernels else "oneDNN"
 
     def context(self, tile: int) -> int:

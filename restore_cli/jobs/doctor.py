@@ -102,11 +102,12 @@ def _devices() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
-    from restore_cli.engine.kernels import amx, winograd
+    from restore_cli.engine.kernels import amx, winograd, winograd_bf16
 
     advice = "install a C++ compiler, then this package again: about twice as fast in fp32"
     if winograd.is_available():
-        yield Finding("devices", "compiled kernels", "ok", "Winograd convolutions in fp32, AVX2")
+        what = "fp32 and bf16, AVX-512" if winograd_bf16.is_available() else "fp32, AVX2"
+        yield Finding("devices", "compiled kernels", "ok", f"Winograd convolutions in {what}")
     elif winograd.LIBRARY.exists():
         why = "switched off, or this processor lacks AVX2"
         yield Finding("devices", "compiled kernels", "missing", why)

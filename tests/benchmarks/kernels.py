@@ -2,10 +2,10 @@
 
     python tests/benchmarks/kernels.py [--precision bf16] [--seconds 1.5] [--channels 16 32 …]
 
-Ours is Winograd's in fp32 and AMX's direct one in bf16, and with ``--block`` a residual block of
-two against two calls. All run in turn in one process, channels-last, with bias and ReLU fused;
-figures are lower quartiles of the times. GFLOP/s counts the direct convolution's operations for
-all, so Winograd's may exceed what the processor can do.
+Ours is Winograd's, or AMX's direct one in bf16 where the processor has that, and with ``--block``
+a residual block of two against two calls. All run in turn in one process, channels-last, with bias
+and ReLU fused; figures are lower quartiles of the times. GFLOP/s counts the direct convolution's
+operations for all, so Winograd's may exceed what the processor can do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from models.blocks.conv import ResidualBlock
 from restore_cli.engine.device import DTYPES
 from restore_cli.engine.fused.blocks import FusedResidualBlock, fused_block
-from restore_cli.engine.kernels.by_dtype import KERNELS
+from restore_cli.engine.kernels.by_dtype import kernels_for
 
 # (channels in, channels out, side): widths of our networks where they occur in tiles.
 CASES = (
@@ -82,7 +82,7 @@ def row(case, precision, seconds):
     weight = torch.randn(channels_out, channels_in, 3, 3) * (2 / (9 * channels_in)) ** 0.5
     weight = weight.to(dtype).float()
     bias = torch.randn(channels_out)
-    conv = KERNELS[dtype].Conv3x3(weight, bias)
+    conv = kernels_for(dtype).Conv3x3(weight, bias)
     functions = direct(weight.to(dtype), bias.to(dtype), x), lambda x: conv(x, slope=0.0)
     theirs, ours = seconds_each(functions, x, seconds)
     corner = x[..., : min(side, 64), : min(side, 64)]
@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--block", action="store_true", help="residual blocks instead")
     arguments = parser.parse_args()
-    if not KERNELS[DTYPES[arguments.precision]].is_available():
+    if kernels_for(DTYPES[arguments.precision]) is None:
         sys.exit("no compiled kernels here (python -m restore_cli.engine.kernels.build)")
     torch.set_num_threads(1)
     torch.manual_seed(0)

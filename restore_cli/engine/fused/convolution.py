@@ -7,8 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels import winograd
-from restore_cli.engine.kernels.by_dtype import KERNELS
+from restore_cli.engine.kernels import winograd, winograd_bf16
+from restore_cli.engine.kernels.by_dtype import kernels_for
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
 
 M = TypeVar("M", bound=nn.Module)
@@ -19,8 +19,8 @@ _TUNED_SIDE = 256  # of the image that oneDNN chooses the order of the weights f
 class FusedConv(nn.Module):
     """A trained convolution for inference on a CPU; its weights are ordered once.
 
-    3×3 convolutions run on a compiled kernel, by Winograd in fp32 and on AMX in bf16, where that is
-    installed and wins, all others on oneDNN. Source: the operators that PyTorch's own compiler uses
+    3×3 convolutions run on a compiled kernel, on AMX or by Winograd, where that is installed and
+    wins, all others on oneDNN. Source: the operators that PyTorch's own compiler uses
     for CPUs.
     """
 
@@ -37,9 +37,9 @@ class FusedConv(nn.Module):
         bias = None if conv.bias is None else conv.bias.detach()
         self._slope = slope
         self._dtype = dtype
-        kernels = KERNELS[dtype]
+        kernels = kernels_for(dtype)
         self._kernel: CompiledConv3x3 | None = None
-        if kernels.is_available() and kernels.Conv3x3.takes(conv):
+        if kernels is not None and kernels.Conv3x3.takes(conv):
             self._kernel = kernels.Conv3x3(weight, bias)
             return
         self._geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
@@ -104,8 +104,8 @@ def can_fuse(conv: nn.Conv2d) -> bool:
 
 def runs_on_winograd(conv: nn.Conv2d, dtype: torch.dtype) -> bool:
     """Return whether :class:`FusedConv` computes it with fewer multiplications than there are."""
-    is_winograd = KERNELS[dtype] is winograd
-    return is_winograd and winograd.is_available() and winograd.Conv3x3.takes(conv)
+    kernels = kernels_for(dtype)
+    return kernels in (winograd, winograd_bf16) and kernels.Conv3x3.takes(conv)
 
 
 def convolution(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Conv2d:

@@ -9,7 +9,6 @@ channels.
 from __future__ import annotations
 
 import ctypes
-import functools
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,16 +51,16 @@ class Conv3x3(CompiledConv3x3):
     def library() -> ctypes.CDLL | None:
         return _library()
 
-    @staticmethod
-    def function(library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
+    @classmethod
+    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
         return library.restore_amx_conv3x3
 
-    @staticmethod
-    def scratch_floats(library: ctypes.CDLL, width: int, channels_in: int) -> int:
+    @classmethod
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
         return -(-int(library.restore_amx_scratch(width, channels_in)) // 2)
 
-    @staticmethod
-    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
+    @classmethod
+    def ordered(cls, weight: Tensor, *, backwards: bool = False) -> Tensor:
         """Return (panels, 3, products, 16, 16, 2), bfloat16: see the library."""
         taps = weight.detach().float().contiguous()
         channels = list(weight.shape[:2])
@@ -180,7 +179,6 @@ def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
     return taps[:channels_out, :channels_in].contiguous(), of_bias
 
 
-@functools.cache
 def _library() -> ctypes.CDLL | None:
     return load_library(LIBRARY, _declare)
 

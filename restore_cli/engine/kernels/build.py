@@ -33,10 +33,11 @@ FOLDER = Path(__file__).resolve().parent
 
 # Not for the processor that compiles: a library asks at run time where it may be used.
 _AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512bf16")
-INSTRUCTIONS = {
-    "winograd": ("-mavx2", "-mfma"),
-    "amx": ("-mamx-tile", "-mamx-bf16", *_AVX512),
-    "doubling": _AVX512,
+LIBRARIES = {  # what the names of their sources begin with, and the instructions for them
+    "winograd": ("winograd", ("-mavx2", "-mfma")),
+    "winograd_wide": ("winograd", _AVX512),
+    "amx": ("amx", ("-mamx-tile", "-mamx-bf16", *_AVX512)),
+    "doubling": ("doubling", _AVX512),
 }
 
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")
@@ -90,7 +91,7 @@ def library_of(name: str) -> Path:
 def compile_all() -> list[Path]:
     """Compile what can be, say what cannot, and return the files that are there now."""
     built = []
-    for name in INSTRUCTIONS:
+    for name in LIBRARIES:
         library = library_of(name)
         try:
             compile_library(name, library)
@@ -105,7 +106,7 @@ def compile_library(name: str, library: Path) -> None:
     """Compile kernels into this file; an older one is gone even if that fails.
 
     Args:
-        name: what the names of their sources here begin with.
+        name: one of ``LIBRARIES``.
         library: the file.
 
     Raises:
@@ -119,8 +120,9 @@ def compile_library(name: str, library: Path) -> None:
         # Moved when whole, so that a program starting meanwhile cannot load half of it.
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            sources = [str(source) for source in sorted(FOLDER.glob(f"{name}*.cpp"))]
-            command = [*compiler, *_FLAGS, *INSTRUCTIONS[name], *sources, "-o", str(made)]
+            source, instructions = LIBRARIES[name]
+            sources = [str(path) for path in sorted(FOLDER.glob(f"{source}*.cpp"))]
+            command = [*compiler, *_FLAGS, *instructions, *sources, "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S)
             made.replace(library)
     except subprocess.CalledProcessError as error:

@@ -31,19 +31,19 @@ class CompiledConv3x3(ABC):
     def library() -> ctypes.CDLL | None:
         """Return the library, or None where there is none to run."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def function(library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
+    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
         """Return its convolution, as it is declared here."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def scratch_floats(library: ctypes.CDLL, width: int, channels_in: int) -> int:
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
         """Return how much scratch memory a call needs."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
+    def ordered(cls, weight: Tensor, *, backwards: bool = False) -> Tensor:
         """Return a weight (out, in, 3, 3) as the library reads it.
 
         Args:
@@ -51,8 +51,8 @@ class CompiledConv3x3(ABC):
             backwards: for the convolution, (in, out, 3, 3), that gives the gradient of the input.
         """
 
-    @staticmethod
-    def takes(conv: nn.Conv2d) -> bool:
+    @classmethod
+    def takes(cls, conv: nn.Conv2d) -> bool:
         """Whether a convolution can be computed here, by its kind and the shape of its weight."""
         return _is_plain(conv) and _takes_weight(conv.weight)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 import os
 import threading
@@ -20,8 +21,11 @@ def is_switched_off() -> bool:
     return os.environ.get("RESTORE_KERNELS") == "off"
 
 
+@functools.cache
 def load_library(path: Path, declare: Callable[[ctypes.CDLL], bool]) -> ctypes.CDLL | None:
     """Return a library with its functions declared, or None where there is none to run.
+
+    Looked for once; what becomes of the file later is not seen.
 
     Args:
         path: of the library, which may be missing.

@@ -15,7 +15,7 @@ from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
-from restore_cli.engine.kernels.by_dtype import KERNELS
+from restore_cli.engine.kernels.by_dtype import kernels_for
 
 
 def use_compiled_kernels(network: nn.Module, dtype: torch.dtype = torch.float32) -> int:
@@ -29,8 +29,8 @@ def use_compiled_kernels(network: nn.Module, dtype: torch.dtype = torch.float32)
         network: in float32 on the CPU.
         dtype: that it computes with: bfloat16 is autocast's.
     """
-    kernels = KERNELS[dtype]
-    if not kernels.is_available():
+    kernels = kernels_for(dtype)
+    if kernels is None:
         return 0
     count = 0
     for module in list(network.modules()):
@@ -152,7 +152,7 @@ class _TwoConvolutions(torch.autograd.Function):
     ) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.slope, ctx.plus_input = 0.0 if slope is None else slope.item(), plus_input
-        kernels = KERNELS[x.dtype]
+        kernels = _required_kernels(x)
         inside = kernels.convolve(x, weight1, bias1, slope=ctx.slope)
         ctx.save_for_backward(x, inside, weight1, weight2)
         result: Tensor = kernels.convolve(inside, weight2, bias2, add=x if plus_input else None)
@@ -163,7 +163,7 @@ class _TwoConvolutions(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, inside, weight1, weight2 = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        kernels = KERNELS[x.dtype]
+        kernels = _required_kernels(x)
         within = kernels.input_gradient(gradient, weight2, gate=inside, slope=ctx.slope)
         of_weight1, of_bias1 = kernels.weight_gradient(x, within)
         of_weight2, of_bias2 = kernels.weight_gradient(inside, gradient)
@@ -193,7 +193,7 @@ class _Conv3x3(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ANN401
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.save_for_backward(x, weight)
-        result: Tensor = KERNELS[x.dtype].convolve(x, weight, bias)
+        result: Tensor = _required_kernels(x).convolve(x, weight, bias)
         return result
 
     @staticmethod
@@ -201,7 +201,7 @@ class _Conv3x3(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        kernels = KERNELS[x.dtype]
+        kernels = _required_kernels(x)
         of_input = kernels.input_gradient(gradient, weight) if ctx.needs_input_grad[0] else None
         of_weight, of_bias = kernels.weight_gradient(x, gradient)
         return of_input, of_weight, of_bias if ctx.needs_input_grad[2] else None
@@ -213,8 +213,14 @@ def _kernels_for(x: Tensor) -> ModuleType | None:
         return None
     if x.dtype == torch.float32 and torch.is_autocast_enabled("cpu"):
         return None
-    kernels = KERNELS.get(x.dtype)
-    return kernels if kernels is not None and kernels.is_available() else None
+    return kernels_for(x.dtype)
+
+
+def _required_kernels(x: Tensor) -> ModuleType:
+    kernels = kernels_for(x.dtype)
+    if kernels is None:
+        raise RuntimeError(f"no compiled kernels for {x.dtype}")
+    return kernels
 
 
 def _is_pointwise(conv: nn.Conv2d) -> bool:

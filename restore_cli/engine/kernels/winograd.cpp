@@ -1,39 +1,36 @@
-// 3×3 convolution of channels-last float32 images by Winograd's F(4×4, 3×3), on one thread.
+// 3×3 convolution of channels-last images by Winograd's F(4×4, 3×3), on one thread.
 //
 // Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015: 36 products for 16
 // outputs where the direct sum takes 144. Points 0, ±1, ±2 and infinity.
 //
-// The image is cut into tiles of 4×4 outputs, which see patches of 6×6 inputs. A block of 18 tiles
-// is worked on at a time, so that what is between the steps stays in the second-level cache:
+// The image is cut into tiles of 4×4 outputs, which see patches of 6×6 inputs. A block of tiles is
+// worked on at a time, so that what is between the steps stays in the second-level cache:
 //
 //   spread    B' d B of every patch d, for all input channels            -> `spectra`
-//   multiply  for 16 output channels: 36 products [tiles × in] · [in × 16] -> `products`
+//   multiply  for a panel of output channels: 36 products [tiles × in] · [in × panel] -> `products`
 //   gather    A' m A, bias, activation or addend                         -> the output image
 //
 // The gradient with respect to the weights is the same algorithm's backward pass: with B' d B of the
 // inputs and A g A' of the outputs' gradients, 36 sums of outer products over all tiles.
 //
-// All channel counts are multiples of 8 (one AVX vector), all sizes are in floats.
+// Compiled twice, see `vectors.h`: a panel is 16 output channels with AVX2 and 32 with AVX-512. There
+// images may be of bfloat16; between the steps all numbers are float32.
+//
+// All channel counts are multiples of 8, all sizes are in floats.
 
-#include <immintrin.h>
-
-#include <cstddef>
-#include <cstdint>
+#include "vectors.h"
 
 namespace {
 
-using Index = std::ptrdiff_t;
-using Vector = __m256;
-
-constexpr Index kLanes = 8;
 constexpr Index kLine = 16;           // floats in a cache line
 constexpr Index kTile = 4;            // outputs of a tile along one axis
 constexpr Index kPatch = 6;           // inputs of a tile along one axis
 constexpr Index kPoints = kPatch * kPatch;
 constexpr Index kPanel = 2 * kLanes;  // output channels of one product
-constexpr Index kGroup = 6;  // tiles of one product: 6 × 2 sums and 2 + 1 operands fill the registers
-constexpr Index kBlock = 3 * kGroup;  // 2 to 6 groups are equally fast
-constexpr Index kRows = 4;             // input channels of one outer product
+// Tiles of one product: with two sums for each and 2 + 1 operands they fill the registers.
+constexpr Index kGroup = kLanes == 16 ? 12 : 6;
+constexpr Index kBlock = (kLanes == 16 ? 2 : 3) * kGroup;  // 2 to 6 groups are equally fast
+constexpr Index kRows = kLanes == 16 ? 8 : 4;              // input channels of one outer product
 constexpr Index kRun = 4;             // neighbouring tiles spread together, sharing columns
 constexpr Index kColumns = kRun * kTile + kPatch - kTile;
 
@@ -68,12 +65,12 @@ struct Block {
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 
 // Inlined without fail: GCC drops calls of functions that do nothing but fetch.
-[[gnu::always_inline]] inline void fetch(const float* address) {
-    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+[[gnu::always_inline]] inline void fetch(const void* address) {
+    _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0);
 }
 
-[[gnu::always_inline]] inline void fetch_for_later(const float* address) {  // into the second level
-    _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T1);
+[[gnu::always_inline]] inline void fetch_for_later(const void* address) {  // into the second level
+    _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T1);
 }
 
 Place place_of(const Image& image, Index tile) {
@@ -101,59 +98,61 @@ inline Index point_pitch(Index channels) { return kBlock * channels + kLine; }
 
 // One axis of B'.
 inline void spread_axis(Vector d[kPatch]) {
-    const Vector two = _mm256_set1_ps(2), four = _mm256_set1_ps(4), five = _mm256_set1_ps(5);
-    const Vector even1 = _mm256_fnmadd_ps(four, d[2], d[4]);
-    const Vector odd1 = _mm256_fnmadd_ps(four, d[1], d[3]);
-    const Vector even2 = _mm256_sub_ps(d[4], d[2]);
-    const Vector odd2 = _mm256_sub_ps(d[3], d[1]);
-    d[0] = _mm256_fmadd_ps(four, d[0], _mm256_fnmadd_ps(five, d[2], d[4]));
-    d[5] = _mm256_fmadd_ps(four, d[1], _mm256_fnmadd_ps(five, d[3], d[5]));
-    d[1] = _mm256_add_ps(even1, odd1);
-    d[2] = _mm256_sub_ps(even1, odd1);
-    d[3] = _mm256_fmadd_ps(two, odd2, even2);
-    d[4] = _mm256_fnmadd_ps(two, odd2, even2);
+    const Vector two = all(2), four = all(4), five = all(5);
+    const Vector even1 = less_product(four, d[2], d[4]);
+    const Vector odd1 = less_product(four, d[1], d[3]);
+    const Vector even2 = minus(d[4], d[2]);
+    const Vector odd2 = minus(d[3], d[1]);
+    d[0] = add_product(four, d[0], less_product(five, d[2], d[4]));
+    d[5] = add_product(four, d[1], less_product(five, d[3], d[5]));
+    d[1] = plus(even1, odd1);
+    d[2] = minus(even1, odd1);
+    d[3] = add_product(two, odd2, even2);
+    d[4] = less_product(two, odd2, even2);
 }
 
 // One axis of A'.
 inline void gather_axis(const Vector m[kPatch], Vector o[kTile]) {
-    const Vector two = _mm256_set1_ps(2), four = _mm256_set1_ps(4), eight = _mm256_set1_ps(8);
-    const Vector even1 = _mm256_add_ps(m[1], m[2]), odd1 = _mm256_sub_ps(m[1], m[2]);
-    const Vector even2 = _mm256_add_ps(m[3], m[4]), odd2 = _mm256_sub_ps(m[3], m[4]);
-    o[0] = _mm256_add_ps(_mm256_add_ps(m[0], even1), even2);
-    o[1] = _mm256_fmadd_ps(two, odd2, odd1);
-    o[2] = _mm256_fmadd_ps(four, even2, even1);
-    o[3] = _mm256_add_ps(_mm256_fmadd_ps(eight, odd2, odd1), m[5]);
+    const Vector two = all(2), four = all(4), eight = all(8);
+    const Vector even1 = plus(m[1], m[2]), odd1 = minus(m[1], m[2]);
+    const Vector even2 = plus(m[3], m[4]), odd2 = minus(m[3], m[4]);
+    o[0] = plus(plus(m[0], even1), even2);
+    o[1] = add_product(two, odd2, odd1);
+    o[2] = add_product(four, even2, even1);
+    o[3] = plus(add_product(eight, odd2, odd1), m[5]);
 }
 
-// Spread `tiles` (at most kRun) neighbours of one row, the first at `place`, for kHalves × 8
-// channels: down the columns of inputs into `columns` [column][row][half], then along the rows.
-// Outside the image is zero. `spectra` is where the first point of the first tile goes.
-template <int kHalves>
-void spread_run(const float* x, const Image& image, Index channels, const Place& place, Index tiles,
-                float* columns, float* spectra) {
+// Spread `tiles` (at most kRun) neighbours of one row, the first at `place`, for kHalves vectors of
+// channels, of which the last has `lanes`: down the columns of inputs into `columns`
+// [column][row][half], then along the rows. Outside the image is zero. `spectra` is where the first
+// point of the first tile goes.
+template <int kHalves, typename Number>
+void spread_run(const Number* x, const Image& image, Index channels, Lanes lanes,
+                const Place& place, Index tiles, float* columns, float* spectra) {
     const Index pitch = point_pitch(channels);
     const Index top = place.row * kTile - 1, left = place.column * kTile - 1;
     const Index line = image.width * channels;
-    const float* origin = x + (place.image * image.height + top) * line + left * channels;
+    const Number* origin = x + (place.image * image.height + top) * line + left * channels;
     const bool rows_inside = top >= 0 && top + kPatch <= image.height;
 
     for (Index column = 0; column < tiles * kTile + kPatch - kTile; ++column) {
         const bool inside = left + column >= 0 && left + column < image.width;
         for (int half = 0; half < kHalves; ++half) {
-            const float* from = origin + column * channels + half * kLanes;
+            const Lanes there = half + 1 < kHalves ? lanes_of(kLanes) : lanes;
+            const Number* from = origin + column * channels + half * kLanes;
             float* to = columns + column * kPatch * kPanel + half * kLanes;
             Vector d[kPatch];
             if (inside && rows_inside) {
                 for (Index row = 0; row < kPatch; ++row)
-                    d[row] = _mm256_loadu_ps(from + row * line);
+                    d[row] = load(from + row * line, there);
             } else {
                 for (Index row = 0; row < kPatch; ++row) {
-                    const bool there = inside && top + row >= 0 && top + row < image.height;
-                    d[row] = there ? _mm256_loadu_ps(from + row * line) : _mm256_setzero_ps();
+                    const bool is_row = inside && top + row >= 0 && top + row < image.height;
+                    d[row] = is_row ? load(from + row * line, there) : zero();
                 }
             }
             spread_axis(d);
-            for (Index row = 0; row < kPatch; ++row) _mm256_store_ps(to + row * kPanel, d[row]);
+            for (Index row = 0; row < kPatch; ++row) store(to + row * kPanel, d[row]);
         }
     }
     for (Index tile = 0; tile < tiles; ++tile) {
@@ -164,86 +163,92 @@ void spread_run(const float* x, const Image& image, Index channels, const Place&
             for (int half = 0; half < kHalves; ++half) {
                 Vector d[kPatch];
                 const Index lane = half * kLanes;
+                const Lanes there = half + 1 < kHalves ? lanes_of(kLanes) : lanes;
                 for (Index column = 0; column < kPatch; ++column)
-                    d[column] = _mm256_load_ps(from + (column * kPatch + row) * kPanel + lane);
+                    d[column] = load(from + (column * kPatch + row) * kPanel + lane);
                 spread_axis(d);
                 for (Index column = 0; column < kPatch; ++column)
-                    _mm256_storeu_ps(to + (row * kPatch + column) * pitch + lane, d[column]);
+                    store(to + (row * kPatch + column) * pitch + lane, there, d[column]);
             }
         }
     }
 }
 
 // Spread all tiles of a block: `spectra` is [point][tile][channel].
-void spread(const float* x, const Image& image, Index channels, const Block& block, float* columns,
-            float* spectra) {
+template <typename Number>
+void spread(const Number* x, const Image& image, Index channels, const Block& block,
+            float* columns, float* spectra) {
     for (Index done = 0; done < block.tiles;) {
         const Place place = place_of(image, block.first + done);
         const Index in_row = smaller(image.tile_columns - place.column, kRun);
         const Index run = smaller(in_row, block.tiles - done);
         for (Index channel = 0; channel < channels; channel += kPanel) {
             float* to = spectra + done * channels + channel;
-            if (channels - channel >= kPanel)
-                spread_run<2>(x + channel, image, channels, place, run, columns, to);
+            const Index left = channels - channel;
+            if (left > kLanes)
+                spread_run<2>(x + channel, image, channels, lanes_of(left - kLanes), place, run,
+                              columns, to);
             else
-                spread_run<1>(x + channel, image, channels, place, run, columns, to);
+                spread_run<1>(x + channel, image, channels, lanes_of(left), place, run, columns,
+                              to);
         }
         done += run;
     }
 }
 
-// A group's products at one point for kHalves × 8 output channels: [tile][channel] ·
+// A group's products at one point for kHalves vectors of output channels: [tile][channel] ·
 // [channel][panel], with the panels of 36 points between tiles.
 template <int kHalves>
 void multiply(const float* spectra, Index channels, const float* weights, float* products) {
     const Index next = channels * kPanel;  // the weights of the next point
     Vector sum[kGroup][kHalves];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int tile = 0; tile < kGroup; ++tile)
-        for (int half = 0; half < kHalves; ++half) sum[tile][half] = _mm256_setzero_ps();
+        for (int half = 0; half < kHalves; ++half) sum[tile][half] = zero();
 #pragma GCC unroll 4
     for (Index channel = 0; channel < channels; ++channel) {
         Vector weight[kHalves];
         for (int half = 0; half < kHalves; ++half)
-            weight[half] = _mm256_load_ps(weights + half * kLanes);
+            weight[half] = load(weights + half * kLanes);
         fetch(weights + next);
         weights += kPanel;
-#pragma GCC unroll 6
+#pragma GCC unroll 12
         for (int tile = 0; tile < kGroup; ++tile) {
-            const Vector value = _mm256_broadcast_ss(spectra + tile * channels + channel);
+            const Vector value = all(spectra[tile * channels + channel]);
             for (int half = 0; half < kHalves; ++half)
-                sum[tile][half] = _mm256_fmadd_ps(value, weight[half], sum[tile][half]);
+                sum[tile][half] = add_product(value, weight[half], sum[tile][half]);
         }
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int tile = 0; tile < kGroup; ++tile)
         for (int half = 0; half < kHalves; ++half)
-            _mm256_store_ps(products + tile * kPoints * kPanel + half * kLanes, sum[tile][half]);
+            store(products + tile * kPoints * kPanel + half * kLanes, sum[tile][half]);
 }
 
 inline Vector activate(Vector value, const Activation& activation) {
-    const Vector scaled = _mm256_mul_ps(value, _mm256_set1_ps(activation.slope));
-    return _mm256_blendv_ps(value, scaled, value);  // by sign: right for any slope
+    const Vector scaled = times(value, all(activation.slope));
+    return by_sign(value, value, scaled);  // right for any slope
 }
 
 // The value where the gate is open, which is above zero, elsewhere the value times the slope.
 inline Vector let_through(Vector value, Vector gate, const Activation& activation) {
-    const Vector scaled = _mm256_mul_ps(value, _mm256_set1_ps(activation.slope));
-    return _mm256_blendv_ps(scaled, value, _mm256_cmp_ps(gate, _mm256_setzero_ps(), _CMP_GT_OQ));
+    const Vector scaled = times(value, all(activation.slope));
+    return by_gate(gate, value, scaled);
 }
 
-// Gather one tile for kHalves × 8 output channels. `products` is [point][panel].
-template <int kHalves>
+// Gather one tile for kHalves vectors of output channels, of which the last has `lanes`. `products`
+// is [point][panel].
+template <int kHalves, typename Number>
 void gather(const float* products, const Vector* bias, const Activation& activation,
-            const float* gate, const float* add, float* out, Index line, Index channels, Index rows,
-            Index columns) {
+            const Number* gate, const Number* add, Number* out, Index line, Index channels,
+            Lanes lanes, Index rows, Index columns) {
     Vector half_done[kHalves][kTile][kPatch];
     for (int half = 0; half < kHalves; ++half) {
         for (Index column = 0; column < kPatch; ++column) {
             const float* from = products + column * kPanel + half * kLanes;
             Vector m[kPatch], o[kTile];
             for (Index row = 0; row < kPatch; ++row)
-                m[row] = _mm256_load_ps(from + row * kPatch * kPanel);
+                m[row] = load(from + row * kPatch * kPanel);
             gather_axis(m, o);
             for (Index row = 0; row < kTile; ++row) half_done[half][row][column] = o[row];
         }
@@ -251,25 +256,29 @@ void gather(const float* products, const Vector* bias, const Activation& activat
     for (Index row = 0; row < rows; ++row) {
         for (int half = 0; half < kHalves; ++half) {
             Vector o[kTile];
+            const Lanes there = half + 1 < kHalves ? lanes_of(kLanes) : lanes;
             gather_axis(half_done[half][row], o);
             for (Index column = 0; column < columns; ++column) {
                 const Index at = row * line + column * channels + half * kLanes;
-                Vector value = _mm256_add_ps(o[column], bias[half]);
+                Vector value = plus(o[column], bias[half]);
                 if (gate)
-                    value = let_through(value, _mm256_loadu_ps(gate + at), activation);
+                    value = let_through(value, load(gate + at, there), activation);
                 else if (activation.leaky)
                     value = activate(value, activation);
-                if (add) value = _mm256_add_ps(value, _mm256_loadu_ps(add + at));
-                _mm256_storeu_ps(out + at, value);
+                if (add) value = plus(value, load(add + at, there));
+                store(out + at, there, value);
             }
         }
     }
 }
 
 // What one call works on; see restore_winograd_conv3x3.
+template <typename Number>
 struct Convolution {
-    const float *x, *weights, *bias, *gate, *add;
-    float* out;
+    const Number* x;
+    const float *weights, *bias;
+    const Number *gate, *add;
+    Number* out;
     Image image;
     Index channels_in, channels_out;
     Activation activation;
@@ -278,7 +287,8 @@ struct Convolution {
 // While the products of one point and group are computed, memory can be read: four pixels of the
 // outputs they will be gathered into, and four of the inputs of the block that follows. Over all
 // points and groups that makes every line, of the inputs for one panel's share of the channels.
-[[gnu::always_inline]] inline void fetch_ahead(const Convolution& conv, const Block& block,
+template <typename Number>
+[[gnu::always_inline]] inline void fetch_ahead(const Convolution<Number>& conv, const Block& block,
                                                const Block& following, Index group, Index point,
                                                Index channel) {
     const Index tile = group * kGroup + point % kPatch, row = point / kPatch;
@@ -302,9 +312,10 @@ struct Convolution {
 
 // All products of a block for the panel of output channels from `channel` on. The last group may be
 // filled up with what was in memory: rows of a product do not mix, and nobody gathers these.
-void multiply_block(const Convolution& conv, const Block& block, const Block& following,
+template <typename Number>
+void multiply_block(const Convolution<Number>& conv, const Block& block, const Block& following,
                     Index channel, const float* spectra, float* products) {
-    const auto product = conv.channels_out - channel < kPanel ? multiply<1> : multiply<2>;
+    const auto product = conv.channels_out - channel > kLanes ? multiply<2> : multiply<1>;
     const float* panel = conv.weights + channel * kPoints * conv.channels_in;
     for (Index point = 0; point < kPoints; ++point) {
         const float* from = spectra + point * point_pitch(conv.channels_in);
@@ -318,56 +329,59 @@ void multiply_block(const Convolution& conv, const Block& block, const Block& fo
 }
 
 // All outputs of a block for the panel of output channels from `channel` on.
-void gather_block(const Convolution& conv, const Block& block, Index channel,
+template <typename Number>
+void gather_block(const Convolution<Number>& conv, const Block& block, Index channel,
                   const float* products) {
-    const bool full = conv.channels_out - channel >= kPanel;
+    const Index left = conv.channels_out - channel;
+    const bool is_wide = left > kLanes;
+    const Lanes lanes = lanes_of(is_wide ? left - kLanes : left);
     const Index line = conv.image.width * conv.channels_out;
-    Vector bias[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    if (conv.bias) bias[0] = _mm256_loadu_ps(conv.bias + channel);
-    if (conv.bias && full) bias[1] = _mm256_loadu_ps(conv.bias + channel + kLanes);
+    Vector bias[2] = {zero(), zero()};
+    if (conv.bias) bias[0] = load(conv.bias + channel, is_wide ? lanes_of(kLanes) : lanes);
+    if (conv.bias && is_wide) bias[1] = load(conv.bias + channel + kLanes, lanes);
     for (Index tile = 0; tile < block.tiles; ++tile) {
         const Spot& spot = block.spots[tile];
         const Index at = spot.pixel * conv.channels_out + channel;
         const float* from = products + tile * kPoints * kPanel;
-        const float* gate = conv.gate ? conv.gate + at : nullptr;
-        const float* add = conv.add ? conv.add + at : nullptr;
-        if (!full)
+        const Number* gate = conv.gate ? conv.gate + at : nullptr;
+        const Number* add = conv.add ? conv.add + at : nullptr;
+        if (!is_wide)
             gather<1>(from, bias, conv.activation, gate, add, conv.out + at, line,
-                      conv.channels_out, spot.rows, spot.columns);
+                      conv.channels_out, lanes, spot.rows, spot.columns);
         else if (spot.rows == kTile && spot.columns == kTile)  // with the constants unrolled
             gather<2>(from, bias, conv.activation, gate, add, conv.out + at, line,
-                      conv.channels_out, kTile, kTile);
+                      conv.channels_out, lanes, kTile, kTile);
         else
             gather<2>(from, bias, conv.activation, gate, add, conv.out + at, line,
-                      conv.channels_out, spot.rows, spot.columns);
+                      conv.channels_out, lanes, spot.rows, spot.columns);
     }
 }
 
 // One axis of A: the gradients of a tile's four outputs, seen by its six products.
 inline void scatter_axis(const Vector g[kTile], Vector m[kPatch]) {
-    const Vector two = _mm256_set1_ps(2), four = _mm256_set1_ps(4);
-    const Vector even1 = _mm256_add_ps(g[0], g[2]), odd1 = _mm256_add_ps(g[1], g[3]);
-    const Vector even2 = _mm256_fmadd_ps(four, g[2], g[0]);
-    const Vector odd2 = _mm256_mul_ps(two, _mm256_fmadd_ps(four, g[3], g[1]));
+    const Vector two = all(2), four = all(4);
+    const Vector even1 = plus(g[0], g[2]), odd1 = plus(g[1], g[3]);
+    const Vector even2 = add_product(four, g[2], g[0]);
+    const Vector odd2 = times(two, add_product(four, g[3], g[1]));
     m[0] = g[0];
-    m[1] = _mm256_add_ps(even1, odd1);
-    m[2] = _mm256_sub_ps(even1, odd1);
-    m[3] = _mm256_add_ps(even2, odd2);
-    m[4] = _mm256_sub_ps(even2, odd2);
+    m[1] = plus(even1, odd1);
+    m[2] = minus(even1, odd1);
+    m[3] = plus(even2, odd2);
+    m[4] = minus(even2, odd2);
     m[5] = g[3];
 }
 
-// A g A' of one tile for 8 channels; outputs outside the image have no gradient.
-void scatter(const float* gradient, Index line, Index channels, const Spot& spot, Index pitch,
-             float* spectra) {
+// A g A' of one tile for a vector of channels; outputs outside the image have no gradient.
+template <typename Number>
+void scatter(const Number* gradient, Index line, Index channels, Lanes lanes, const Spot& spot,
+             Index pitch, float* spectra) {
     Vector half_done[kPatch][kTile];
     for (Index column = 0; column < kTile; ++column) {
-        const float* from = gradient + column * channels;
+        const Number* from = gradient + column * channels;
         const bool inside = column < spot.columns;
         Vector g[kTile], m[kPatch];
         for (Index row = 0; row < kTile; ++row)
-            g[row] = inside && row < spot.rows ? _mm256_loadu_ps(from + row * line)
-                                               : _mm256_setzero_ps();
+            g[row] = inside && row < spot.rows ? load(from + row * line, lanes) : zero();
         scatter_axis(g, m);
         for (Index row = 0; row < kPatch; ++row) half_done[row][column] = m[row];
     }
@@ -375,45 +389,49 @@ void scatter(const float* gradient, Index line, Index channels, const Spot& spot
         Vector m[kPatch];
         scatter_axis(half_done[row], m);
         for (Index column = 0; column < kPatch; ++column)
-            _mm256_storeu_ps(spectra + (row * kPatch + column) * pitch, m[column]);
+            store(spectra + (row * kPatch + column) * pitch, lanes, m[column]);
     }
 }
 
 // Scatter all tiles of a block: `spectra` is [point][tile][channel].
-void scatter_block(const float* gradient, const Image& image, Index channels, const Block& block,
+template <typename Number>
+void scatter_block(const Number* gradient, const Image& image, Index channels, const Block& block,
                    float* spectra) {
     for (Index tile = 0; tile < block.tiles; ++tile) {
         const Spot& spot = block.spots[tile];
         for (Index channel = 0; channel < channels; channel += kLanes)
             scatter(gradient + spot.pixel * channels + channel, image.width * channels, channels,
-                    spot, point_pitch(channels), spectra + tile * channels + channel);
+                    lanes_of(channels - channel), spot, point_pitch(channels),
+                    spectra + tile * channels + channel);
     }
 }
 
-// Add the outer products of a block's tiles at one point, for kRows inputs × (kHalves × 8) outputs.
+// Add the outer products of a block's tiles at one point, for kRows inputs × kHalves vectors of
+// outputs, of which the last has `lanes`.
 template <int kHalves>
 void accumulate(const float* spectra, Index channels_in, const float* gradients, Index channels_out,
-                Index tiles, float* sums) {
+                Lanes lanes, Index tiles, float* sums) {
     Vector sum[kRows][kHalves];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row)
         for (int half = 0; half < kHalves; ++half)
-            sum[row][half] = _mm256_load_ps(sums + row * kPanel + half * kLanes);
+            sum[row][half] = load(sums + row * kPanel + half * kLanes);
     for (Index tile = 0; tile < tiles; ++tile) {
         Vector gradient[kHalves];
         for (int half = 0; half < kHalves; ++half)
-            gradient[half] = _mm256_loadu_ps(gradients + tile * channels_out + half * kLanes);
-#pragma GCC unroll 4
+            gradient[half] = load(gradients + tile * channels_out + half * kLanes,
+                                  half + 1 < kHalves ? lanes_of(kLanes) : lanes);
+#pragma GCC unroll 8
         for (int row = 0; row < kRows; ++row) {
-            const Vector value = _mm256_broadcast_ss(spectra + tile * channels_in + row);
+            const Vector value = all(spectra[tile * channels_in + row]);
             for (int half = 0; half < kHalves; ++half)
-                sum[row][half] = _mm256_fmadd_ps(value, gradient[half], sum[row][half]);
+                sum[row][half] = add_product(value, gradient[half], sum[row][half]);
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row)
         for (int half = 0; half < kHalves; ++half)
-            _mm256_store_ps(sums + row * kPanel + half * kLanes, sum[row][half]);
+            store(sums + row * kPanel + half * kLanes, sum[row][half]);
 }
 
 // Add what a block's tiles have at the point (1, 1), where A g A' is the sum of their gradients.
@@ -424,7 +442,7 @@ void accumulate_bias(const float* gradients, Index channels_out, Index tiles, fl
             sums[channel] += at_ones[tile * channels_out + channel];
 }
 
-// All outer products of a block; `sums` is [point][kRows inputs][panel][row][16].
+// All outer products of a block; `sums` is [point][kRows inputs][panel][row][output].
 void accumulate_block(const float* spectra, Index channels_in, const float* gradients,
                       Index channels_out, Index tiles, float* sums) {
     for (Index point = 0; point < kPoints; ++point) {
@@ -432,52 +450,22 @@ void accumulate_block(const float* spectra, Index channels_in, const float* grad
         const float* outputs = gradients + point * point_pitch(channels_out);
         for (Index row = 0; row < channels_in; row += kRows) {
             for (Index channel = 0; channel < channels_out; channel += kPanel) {
-                const auto add = channels_out - channel < kPanel ? accumulate<1> : accumulate<2>;
-                add(inputs + row, channels_in, outputs + channel, channels_out, tiles, sums);
+                const Index left = channels_out - channel;
+                const bool is_wide = left > kLanes;
+                const auto add = is_wide ? accumulate<2> : accumulate<1>;
+                add(inputs + row, channels_in, outputs + channel, channels_out,
+                    lanes_of(is_wide ? left - kLanes : left), tiles, sums);
                 sums += kRows * kPanel;
             }
         }
     }
 }
 
-}  // namespace
-
-extern "C" {
-
-// Whether this processor (and operating system) can run what is compiled here.
-int restore_kernels_supported() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-// Counts up with every change of what follows, so that no program calls a library of another age.
-int restore_kernels_interface() { return 5; }
-
-// Floats of scratch memory, aligned to 64 bytes, which one call needs.
-std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
-    return kPoints * point_pitch(channels_in) + kBlock * kPoints * kPanel +
-           kColumns * kPatch * kPanel;
-}
-
-// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
-//
-// x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
-// weights: [panel of 16 outputs][36 points][channels_in][16], aligned to 64 bytes, the last panel
-// filled up with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by
-// slope; with a gate, those are where the gate is not positive. Only part `part` of `parts` is
-// computed: several threads may share an image, or work on images of their own, each with scratch
-// memory of its own.
-void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
-                              const float* gate, const float* add, float* out, float* scratch,
-                              std::int64_t count, std::int64_t height, std::int64_t width,
-                              std::int64_t channels_in, std::int64_t channels_out, int leaky,
-                              float slope, std::int64_t part, std::int64_t parts) {
-    const Image image = {count, height, width, (height + kTile - 1) / kTile,
-                         (width + kTile - 1) / kTile};
-    const Activation activation = {leaky != 0, slope};
-    const Convolution conv = {x,   weights, bias,        gate,         add,
-                              out, image,   channels_in, channels_out, activation};
+template <typename Number>
+void convolve(const Convolution<Number>& conv, float* scratch, Index part, Index parts) {
+    const Image& image = conv.image;
     float* spectra = scratch;
-    float* products = spectra + kPoints * point_pitch(channels_in);
+    float* products = spectra + kPoints * point_pitch(conv.channels_in);
     float* columns = products + kBlock * kPoints * kPanel;
 
     const Index blocks = (image.tiles() + kBlock - 1) / kBlock;
@@ -487,35 +475,18 @@ void restore_winograd_conv3x3(const float* x, const float* weights, const float*
     for (set_block(image, blocks * part / parts * kBlock, block);
          block.tiles > 0 && block.first < end; block = following) {
         set_block(image, block.first + kBlock, following);
-        spread(x, image, channels_in, block, columns, spectra);
-        for (Index channel = 0; channel < channels_out; channel += kPanel) {
+        spread(conv.x, image, conv.channels_in, block, columns, spectra);
+        for (Index channel = 0; channel < conv.channels_out; channel += kPanel) {
             multiply_block(conv, block, following, channel, spectra, products);
             gather_block(conv, block, channel, products);
         }
     }
 }
 
-// Floats of scratch memory, aligned to 64 bytes, which one call of the following needs.
-std::int64_t restore_winograd_gradient_scratch(std::int64_t channels_in,
-                                               std::int64_t channels_out) {
-    return kPoints * (point_pitch(channels_in) + point_pitch(channels_out)) +
-           kColumns * kPatch * kPanel;
-}
-
-// Add to `sums` the gradient with respect to the weights at the 36 points, and to `bias_sums` that
-// with respect to the bias, over part `part` of `parts` of the tiles.
-//
-// x: as above. gradient: of the outputs, [count][height][width][channels_out]. sums: [36 points]
-// [channels_in / 4][panel of 16 outputs][4][16], aligned to 64 bytes; what of the last panel is
-// beyond the outputs is left alone. bias_sums: channels_out. Each thread needs sums and scratch
-// memory of its own.
-void restore_winograd_weight_gradient(const float* x, const float* gradient, float* sums,
-                                      float* bias_sums, float* scratch, std::int64_t count,
-                                      std::int64_t height, std::int64_t width,
-                                      std::int64_t channels_in, std::int64_t channels_out,
-                                      std::int64_t part, std::int64_t parts) {
-    const Image image = {count, height, width, (height + kTile - 1) / kTile,
-                         (width + kTile - 1) / kTile};
+template <typename Number>
+void add_weight_gradient(const Number* x, const Number* gradient, float* sums, float* bias_sums,
+                         float* scratch, const Image& image, Index channels_in, Index channels_out,
+                         Index part, Index parts) {
     float* spectra = scratch;
     float* gradients = spectra + kPoints * point_pitch(channels_in);
     float* columns = gradients + kPoints * point_pitch(channels_out);
@@ -533,4 +504,99 @@ void restore_winograd_weight_gradient(const float* x, const float* gradient, flo
         accumulate_bias(gradients, channels_out, block.tiles, bias_sums);
     }
 }
+
+Image image_of(Index count, Index height, Index width) {
+    return {count, height, width, (height + kTile - 1) / kTile, (width + kTile - 1) / kTile};
+}
+
+}  // namespace
+
+extern "C" {
+
+// Whether this processor (and operating system) can run what is compiled here.
+int restore_kernels_supported() {
+#ifdef __AVX512F__
+    return has_avx512_bf16();
+#else
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+}
+
+// Counts up with every change of what follows, so that no program calls a library of another age.
+int restore_kernels_interface() { return 6; }
+
+// Output channels of a panel, and input channels of one outer product.
+int restore_winograd_panel() { return kPanel; }
+int restore_winograd_rows() { return kRows; }
+
+// Floats of scratch memory, aligned to 64 bytes, which one call needs.
+std::int64_t restore_winograd_scratch(std::int64_t channels_in) {
+    return kPoints * point_pitch(channels_in) + kBlock * kPoints * kPanel +
+           kColumns * kPatch * kPanel;
+}
+
+// Floats of scratch memory, aligned to 64 bytes, which one call for the gradient needs.
+std::int64_t restore_winograd_gradient_scratch(std::int64_t channels_in,
+                                               std::int64_t channels_out) {
+    return kPoints * (point_pitch(channels_in) + point_pitch(channels_out)) +
+           kColumns * kPatch * kPanel;
+}
+
+// out = act(conv(x, weights) + bias) + add, with a zero padding of one pixel.
+//
+// x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
+// weights: [panel][36 points][channels_in][output], aligned to 64 bytes, the last panel filled up
+// with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by slope; with
+// a gate, those are where the gate is not positive. Only part `part` of `parts` is computed: several
+// threads may share an image, or work on images of their own, each with scratch memory of its own.
+void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
+                              const float* gate, const float* add, float* out, float* scratch,
+                              std::int64_t count, std::int64_t height, std::int64_t width,
+                              std::int64_t channels_in, std::int64_t channels_out, int leaky,
+                              float slope, std::int64_t part, std::int64_t parts) {
+    convolve<float>({x, weights, bias, gate, add, out, image_of(count, height, width), channels_in,
+                     channels_out, {leaky != 0, slope}},
+                    scratch, part, parts);
+}
+
+// Add to `sums` the gradient with respect to the weights at the 36 points, and to `bias_sums` that
+// with respect to the bias, over part `part` of `parts` of the tiles.
+//
+// x: as above. gradient: of the outputs, [count][height][width][channels_out]. sums: [36 points]
+// [channels_in / rows][panel][row][output], aligned to 64 bytes; what of the last panel is beyond
+// the outputs is of no meaning. bias_sums: channels_out. Each thread needs sums and scratch memory
+// of its own.
+void restore_winograd_weight_gradient(const float* x, const float* gradient, float* sums,
+                                      float* bias_sums, float* scratch, std::int64_t count,
+                                      std::int64_t height, std::int64_t width,
+                                      std::int64_t channels_in, std::int64_t channels_out,
+                                      std::int64_t part, std::int64_t parts) {
+    add_weight_gradient(x, gradient, sums, bias_sums, scratch, image_of(count, height, width),
+                        channels_in, channels_out, part, parts);
+}
+
+#ifdef __AVX512F__
+
+// Both with images of bfloat16; weights, biases and sums are as they were.
+
+void restore_winograd_conv3x3_bf16(const Half* x, const float* weights, const float* bias,
+                                   const Half* gate, const Half* add, Half* out, float* scratch,
+                                   std::int64_t count, std::int64_t height, std::int64_t width,
+                                   std::int64_t channels_in, std::int64_t channels_out, int leaky,
+                                   float slope, std::int64_t part, std::int64_t parts) {
+    convolve<Half>({x, weights, bias, gate, add, out, image_of(count, height, width), channels_in,
+                    channels_out, {leaky != 0, slope}},
+                   scratch, part, parts);
+}
+
+void restore_winograd_weight_gradient_bf16(const Half* x, const Half* gradient, float* sums,
+                                           float* bias_sums, float* scratch, std::int64_t count,
+                                           std::int64_t height, std::int64_t width,
+                                           std::int64_t channels_in, std::int64_t channels_out,
+                                           std::int64_t part, std::int64_t parts) {
+    add_weight_gradient(x, gradient, sums, bias_sums, scratch, image_of(count, height, width),
+                        channels_in, channels_out, part, parts);
+}
+
+#endif
 }

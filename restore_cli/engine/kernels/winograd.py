@@ -1,16 +1,16 @@
-"""3×3 convolutions of channels-last images on the CPU, by our own library, and their gradients.
+"""3×3 convolutions of channels-last images on the CPU by Winograd's algorithm, and their gradients.
 
-The library (`winograd.cpp`) is built on installation where a C++ compiler is found, and used where
-the processor has AVX2 and FMA. Ask `is_available` before anything else here; where it says no,
-`torch.nn.functional.conv2d` does the same, slower.
+Our own library (`winograd.cpp`) is built on installation where a C++ compiler is found, once for
+processors with AVX2 and FMA and once for those that have AVX-512 with instructions for bfloat16,
+which is twice as wide. Ask `is_available` before anything else here; where it says no,
+`torch.nn.functional.conv2d` does the same, slower. `winograd_bf16` has images of bfloat16.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -19,10 +19,9 @@ from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, declare, declare
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required
 
 LIBRARY: Final = Path(__file__).with_name("libwinograd.so")
+WIDE_LIBRARY: Final = Path(__file__).with_name("libwinograd_wide.so")
 
-_INTERFACE: Final = 5  # of the library, see winograd.cpp
-_PANEL: Final = 16  # output channels the library works on at a time
-_ROWS: Final = 4  # input channels of one outer product
+_INTERFACE: Final = 6  # of the libraries, see winograd.cpp
 
 # Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
 # winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
@@ -39,11 +38,58 @@ _FROM_WEIGHT: Final = torch.kron(torch.tensor(_POINTS), torch.tensor(_POINTS))  
 
 
 def is_available() -> bool:
-    """Whether the library is there, this processor runs it, and RESTORE_KERNELS is not "off"."""
-    return not is_switched_off() and _library() is not None
+    """Whether a library is there, this processor runs it, and RESTORE_KERNELS is not "off"."""
+    return not is_switched_off() and Conv3x3.library() is not None
 
 
-class Conv3x3(CompiledConv3x3):
+class WinogradConv3x3(CompiledConv3x3):
+    """What convolutions have in common whose images are of float32 or of bfloat16."""
+
+    _suffix: ClassVar[str]  # of the library's functions for this type of images
+
+    @classmethod
+    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
+        return getattr(library, f"restore_winograd_conv3x3{cls._suffix}")
+
+    @classmethod
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
+        del width  # tiles are of one size
+        return int(library.restore_winograd_scratch(channels_in))
+
+    @classmethod
+    def ordered(cls, weight: Tensor, *, backwards: bool = False) -> Tensor:
+        panel = required(cls.library()).restore_winograd_panel()
+        return _at_points(weight.flip(2, 3).transpose(0, 1) if backwards else weight, panel)
+
+    @classmethod
+    def weight_gradient(cls, x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients with respect to a convolution's weight and bias.
+
+        Args:
+            x: the input, (N, in, H, W), of the type of images; copied if it is not channels-last.
+            gradient: with respect to the output, (N, out, H, W), the same.
+
+        Returns:
+            (out, in, 3, 3) and (out,), float32, summed as such.
+
+        Raises:
+            ValueError: a shape, type or device that does not fit.
+            RuntimeError: the kernels are not available.
+        """
+        channels_in, channels_out = x.shape[1], gradient.shape[1]
+        library = required(cls.library())
+        function = getattr(library, f"restore_winograd_weight_gradient{cls._suffix}")
+        floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
+        panel, rows = library.restore_winograd_panel(), library.restore_winograd_rows()
+        panels, groups = -(-channels_out // panel), channels_in // rows
+        shape = 36, groups, panels, rows, panel
+        at_points, of_bias = cls.weight_sums(function, x, gradient, shape, floats)
+        taps = _product(_FROM_WEIGHT.T, at_points.reshape(36, -1)).reshape(3, 3, *shape[1:])
+        of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * panel, channels_in, 3, 3)
+        return of_weight[:channels_out], of_bias
+
+
+class Conv3x3(WinogradConv3x3):
     """Faster than oneDNN's direct sum wherever it can be used (tests/benchmarks/kernels.py).
 
     1.2 times with 8 channels, 2 with 16, 3 with 64 and more. With random weights it agrees with
@@ -52,57 +98,31 @@ class Conv3x3(CompiledConv3x3):
     """
 
     dtype = torch.float32
+    _suffix = ""
 
     @staticmethod
     def library() -> ctypes.CDLL | None:
-        return _library()
-
-    @staticmethod
-    def function(library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
-        return library.restore_winograd_conv3x3
-
-    @staticmethod
-    def scratch_floats(library: ctypes.CDLL, width: int, channels_in: int) -> int:
-        del width  # tiles are of one size
-        return int(library.restore_winograd_scratch(channels_in))
-
-    @staticmethod
-    def ordered(weight: Tensor, *, backwards: bool = False) -> Tensor:
-        return _at_points(weight.flip(2, 3).transpose(0, 1) if backwards else weight)
+        return wide_library() or narrow_library()
 
 
 convolve, input_gradient = Conv3x3.convolve, Conv3x3.input_gradient
+weight_gradient = Conv3x3.weight_gradient
 
 
-def weight_gradient(x: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients with respect to a convolution's weight and bias.
-
-    Args:
-        x: the input, (N, in, H, W), float32; copied if it is not channels-last.
-        gradient: with respect to the output, (N, out, H, W), the same.
-
-    Returns:
-        (out, in, 3, 3) and (out,).
-
-    Raises:
-        ValueError: a shape, type or device that does not fit.
-        RuntimeError: the kernels are not available.
-    """
-    channels_in, channels_out = x.shape[1], gradient.shape[1]
-    library = required(_library())
-    function = library.restore_winograd_weight_gradient
-    floats = library.restore_winograd_gradient_scratch(channels_in, channels_out)
-    rows, panels = channels_in // _ROWS, -(-channels_out // _PANEL)
-    shape = 36, rows, panels, _ROWS, _PANEL
-    at_points, of_bias = Conv3x3.weight_sums(function, x, gradient, shape, floats)
-    taps = (_FROM_WEIGHT.T @ at_points.reshape(36, -1)).reshape(3, 3, rows, panels, _ROWS, _PANEL)
-    of_weight = taps.permute(3, 5, 2, 4, 0, 1).reshape(panels * _PANEL, channels_in, 3, 3)
-    return of_weight[:channels_out], of_bias
+def wide_library() -> ctypes.CDLL | None:
+    """Return the library for AVX-512, or None where there is none to run."""
+    return load_library(WIDE_LIBRARY, _declare_wide)
 
 
-@functools.cache
-def _library() -> ctypes.CDLL | None:
+def narrow_library() -> ctypes.CDLL | None:
+    """Return the library for AVX2, likewise."""
     return load_library(LIBRARY, _declare)
+
+
+def _declare_wide(library: ctypes.CDLL) -> bool:
+    declare(library.restore_winograd_conv3x3_bf16)
+    declare_gradient(library.restore_winograd_weight_gradient_bf16)
+    return _declare(library)
 
 
 def _declare(library: ctypes.CDLL) -> bool:
@@ -116,13 +136,19 @@ def _declare(library: ctypes.CDLL) -> bool:
     return is_ours and bool(library.restore_kernels_supported())
 
 
-def _at_points(weight: Tensor) -> Tensor:
-    """Return (panels, 36, in, 16): (out, in, 3, 3) at the 36 points, filled up with zeros."""
+def _at_points(weight: Tensor, panel: int) -> Tensor:
+    """Return (panels, 36, in, panel): (out, in, 3, 3) at the 36 points, filled up with zeros."""
     channels_out, channels_in = weight.shape[:2]
-    panels = -(-channels_out // _PANEL)
+    panels = -(-channels_out // panel)
     filled = weight.detach()
-    if channels_out % _PANEL:
-        filled = torch.nn.functional.pad(filled, (0, 0) * 3 + (0, -channels_out % _PANEL))
-    taps = filled.reshape(panels, _PANEL, channels_in, 9).permute(0, 3, 2, 1)
-    points = _FROM_WEIGHT @ taps.reshape(panels, 9, channels_in * _PANEL)
-    return points.reshape(panels, 36, channels_in, _PANEL)
+    if channels_out % panel:
+        filled = torch.nn.functional.pad(filled, (0, 0) * 3 + (0, -channels_out % panel))
+    taps = filled.reshape(panels, panel, channels_in, 9).permute(0, 3, 2, 1)
+    points = _product(_FROM_WEIGHT, taps.reshape(panels, 9, channels_in * panel))
+    return points.reshape(panels, 36, channels_in, panel)
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b in float32, where autocast would round it, too."""
+    with torch.autocast("cpu", enabled=False):
+        return a.float() @ b.float()

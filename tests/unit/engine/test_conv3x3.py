@@ -1,15 +1,16 @@
-"""What the compiled 3×3 convolutions of both libraries promise alike."""
+"""What the compiled 3×3 convolutions of all libraries promise alike."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from restore_cli.engine.kernels import amx, winograd
+from restore_cli.engine.kernels import amx, winograd, winograd_bf16
 
 HALF_A_STEP = 2**-8  # of what bfloat16 rounds to, relative
 AGREEMENT_DB = 115  # of fp32's sums in another order
@@ -18,6 +19,7 @@ AGREEMENT_DB = 115  # of fp32's sums in another order
 class Winograd:
     library = winograd
     Conv3x3 = winograd.Conv3x3
+    files = ((winograd, "LIBRARY"), (winograd, "WIDE_LIBRARY"))
 
     @staticmethod
     def image(*shape):
@@ -39,9 +41,26 @@ class Winograd:
         assert (ours - wanted).square().mean() < 1e-11 * wanted.square().max()
 
 
+class AVX2Conv3x3(winograd.Conv3x3):
+    @staticmethod
+    def library():
+        return winograd.narrow_library()
+
+
+class AVX2Winograd(Winograd):
+    """Which is taken where there is no AVX-512 only."""
+
+    library = SimpleNamespace(
+        is_available=lambda: winograd.is_available() and AVX2Conv3x3.library() is not None,
+        weight_gradient=AVX2Conv3x3.weight_gradient,
+    )
+    Conv3x3 = AVX2Conv3x3
+
+
 class AMX:
     library = amx
     Conv3x3 = amx.Conv3x3
+    files = ((amx, "LIBRARY"),)
 
     @staticmethod
     def image(*shape):
@@ -66,13 +85,31 @@ class AMX:
         assert (ours - wanted).abs().max() < 1e-5 * wanted.abs().max()
 
 
+class WinogradBF16(AMX):
+    """Numbers between are in another basis, so what nearly cancels out is off by more."""
+
+    library = winograd_bf16
+    Conv3x3 = winograd_bf16.Conv3x3
+    files = Winograd.files
+
+    @staticmethod
+    def assert_close(ours, wanted):
+        assert ours.dtype == torch.bfloat16
+        atol = 1e-5 * float(wanted.abs().amax()) if wanted.numel() else 0
+        torch.testing.assert_close(ours.double(), wanted, rtol=HALF_A_STEP, atol=atol)
+
+    assert_summed = Winograd.assert_summed
+
+
 def where_available(kernels):
     is_absent = not kernels.library.is_available()
     return pytest.param(kernels, marks=pytest.mark.skipif(is_absent, reason="no such kernels here"))
 
 
-runs_here = pytest.mark.parametrize("kernels", [where_available(k) for k in (Winograd, AMX)])
-anywhere = pytest.mark.parametrize("kernels", [Winograd, AMX])
+ALL = (Winograd, AMX, WinogradBF16)
+
+runs_here = pytest.mark.parametrize("kernels", [where_available(k) for k in (*ALL, AVX2Winograd)])
+anywhere = pytest.mark.parametrize("kernels", ALL)
 
 
 def exact(x, weight, bias, slope=None, add=None):
@@ -253,9 +290,16 @@ def test_gradient_through_a_gate_and_beside_another(kernels, slope):
 
 
 @anywhere
-@pytest.mark.parametrize("channels", [(8, 16), (256, 256)])
+@pytest.mark.parametrize("channels", [(16, 24), (256, 256)])
 def test_takes(kernels, channels):
     assert kernels.Conv3x3.takes(nn.Conv2d(*channels, 3, padding=1))
+
+
+def test_few_channels_are_left_to_onednn_in_bf16_without_amx():
+    narrow = nn.Conv2d(8, 16, 3, padding=1)
+    assert winograd.Conv3x3.takes(narrow)
+    assert amx.Conv3x3.takes(narrow)
+    assert not winograd_bf16.Conv3x3.takes(narrow)
 
 
 @anywhere
@@ -313,21 +357,17 @@ def test_switched_off(kernels, monkeypatch):
 @pytest.fixture
 def library_at(monkeypatch):
     """Let another file stand in for a library."""
-    changed = []
 
-    def put(library, path):
-        monkeypatch.setattr(library, "LIBRARY", path)
-        library._library.cache_clear()
-        changed.append(library)
+    def put(kernels, path):
+        for module, name in kernels.files:
+            monkeypatch.setattr(module, name, path)
 
-    yield put
-    for library in changed:
-        library._library.cache_clear()
+    return put
 
 
 @anywhere
 def test_no_library(kernels, library_at, tmp_path):
-    library_at(kernels.library, tmp_path / "absent.so")
+    library_at(kernels, tmp_path / "absent.so")
     assert not kernels.library.is_available()
     with pytest.raises(RuntimeError, match="not available"):
         kernels.Conv3x3(*kernels.conv(8, 8))(kernels.image(1, 8, 4, 4))
@@ -337,6 +377,6 @@ def test_no_library(kernels, library_at, tmp_path):
 def test_broken_library(kernels, library_at, tmp_path, caplog):
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF and no more")
-    library_at(kernels.library, broken)
+    library_at(kernels, broken)
     assert not kernels.library.is_available()
     assert "broken.so cannot be used" in caplog.text

@@ -9,16 +9,22 @@ import pytest
 
 from restore_cli.engine.kernels import amx, build, doubling, winograd
 
-NAMES = [*build.INSTRUCTIONS]
+NAMES = [*build.LIBRARIES]
 
 
 def test_files_are_where_they_are_looked_for():
-    libraries = [kernels.LIBRARY for kernels in (winograd, amx, doubling)]
+    libraries = [winograd.LIBRARY, winograd.WIDE_LIBRARY, amx.LIBRARY, doubling.LIBRARY]
     assert [build.library_of(name) for name in NAMES] == libraries
 
 
 @pytest.mark.parametrize(
-    ("name", "question"), [("winograd", "kernels"), ("amx", "amx"), ("doubling", "doubling")]
+    ("name", "question"),
+    [
+        ("winograd", "kernels"),
+        ("winograd_wide", "kernels"),
+        ("amx", "amx"),
+        ("doubling", "doubling"),
+    ],
 )
 def test_compiles(name, question, tmp_path):
     try:

@@ -8,7 +8,7 @@ from torch import nn
 
 from models import create_model
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels import amx
+from restore_cli.engine.kernels.by_dtype import kernels_for
 from restore_cli.engine.kernels.trainable import (
     CompiledConv2d,
     PointwiseConv2d,
@@ -17,7 +17,9 @@ from restore_cli.engine.kernels.trainable import (
 from restore_cli.engine.kernels.winograd import is_available
 
 needs_kernels = pytest.mark.skipif(not is_available(), reason="no compiled kernels here")
-needs_amx = pytest.mark.skipif(not amx.is_available(), reason="no AMX, or no kernels for it, here")
+needs_bf16 = pytest.mark.skipif(
+    kernels_for(torch.bfloat16) is None, reason="no compiled kernels for bf16 here"
+)
 
 
 def gradients(network, x):
@@ -27,15 +29,16 @@ def gradients(network, x):
 
 
 NARROW = {
-    "mimo-unet": {"width": 8, "blocks": 1},
-    "mprnet": {"features": 8, "unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
-    "mprnet-local": {"features": 8, "unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
-    "mirnet": {"features": 8, "groups": 1, "blocks_per_group": 1},
+    "mimo-unet": {"blocks": 1},
+    "mprnet": {"unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
+    "mprnet-local": {"unet_growth": 8, "orsnet_growth": 0, "blocks_per_group": 1},
+    "mirnet": {"groups": 1, "blocks_per_group": 1},
 }
 
 
-def narrow(name="mimo-unet"):
-    return create_model(name, NARROW[name])
+def narrow(name="mimo-unet", channels=8):
+    key = "width" if name == "mimo-unet" else "features"
+    return create_model(name, NARROW[name] | {key: channels})
 
 
 @needs_kernels
@@ -51,10 +54,10 @@ def test_the_network_learns_the_same(name):
         assert torch.allclose(ours[name], value, rtol=1e-3, atol=1e-5 * value.abs().max()), name
 
 
-@needs_amx
+@needs_bf16
 @pytest.mark.parametrize("name", NARROW)
 def test_in_bf16_it_is_no_further_from_fp32_than_autocast(name):
-    plain = narrow(name)
+    plain = narrow(name, channels=16)
     compiled = copy.deepcopy(plain)
     assert use_compiled_kernels(compiled, torch.bfloat16) > 10
     x = torch.rand(2, 3, 64, 72)
@@ -72,12 +75,12 @@ def distance(ours, wanted):
     return torch.stack(each).mean().item()
 
 
-@needs_amx
+@needs_bf16
 def test_in_bf16_convolutions_of_fp32_are_autocast_s():
-    network = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1))
-    x = torch.rand(1, 8, 16, 16)
+    network = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1))
+    x = torch.rand(1, 16, 16, 16)
     wanted = network(x)
-    use_compiled_kernels(network, torch.bfloat16)
+    assert use_compiled_kernels(network, torch.bfloat16) == 1
     torch.testing.assert_close(network(x), wanted)
     with torch.autocast("cpu", torch.bfloat16):
         assert network(x).dtype == torch.bfloat16

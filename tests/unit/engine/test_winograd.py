@@ -42,6 +42,16 @@ def test_every_pixel_of_many_blocks():
 
 
 @needs_kernels
+def test_autocast_rounds_no_weights():
+    weight, bias = conv(32)
+    x, gradient = torch.randn(2, 1, 32, 12, 12).unbind()
+    alone = Conv3x3(weight, bias)(x), winograd.weight_gradient(x, gradient)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(Conv3x3(weight, bias)(x), alone[0])
+        assert torch.equal(winograd.weight_gradient(x, gradient)[0], alone[1])
+
+
+@needs_kernels
 def test_gradients_can_be_repeated():
     x, gradient = torch.randn(2, 4, 64, 64, 64).unbind()
     first, _ = winograd.weight_gradient(x, gradient)

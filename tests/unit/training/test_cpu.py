@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models import create_model
-from restore_cli.engine.kernels import amx, winograd
+from restore_cli.engine.kernels.by_dtype import kernels_for
 from restore_cli.engine.kernels.trainable import CompiledConv2d
 from restore_cli.training.cpu import SingleSlope, prepare_for_cpu
 
@@ -55,8 +55,8 @@ def test_what_is_exchanged_depends_on_the_precision():
     assert SingleSlope not in kinds["no"]
     assert SingleSlope in kinds["bf16"]
     assert nn.Conv2d in kinds["bf16"]
-    assert (CompiledConv2d in kinds["no"]) == winograd.is_available()
-    assert (CompiledConv2d in kinds["bf16"]) == amx.is_available()
+    assert (CompiledConv2d in kinds["no"]) == (kernels_for(torch.float32) is not None)
+    assert (CompiledConv2d in kinds["bf16"]) == (kernels_for(torch.bfloat16) is not None)
 
 
 def test_slopes_of_each_channel_are_left_to_pytorch():
