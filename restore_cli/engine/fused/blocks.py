@@ -36,8 +36,14 @@ def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
 class FusedBlock(nn.Module):
     """A block that adds to its input, in memory of its own or in that of the input."""
 
-    def update(self, x: Tensor) -> Tensor:
-        """Return ``forward(x)``, in the memory of ``x`` where that can be."""
+    def update(self, x: Tensor, room: Tensor | None = None) -> Tensor:
+        """Return ``forward(x)``, in the memory of ``x`` where that can be.
+
+        Args:
+            x: (N, C, H, W).
+            room: like ``x``, in which may lie what is between.
+        """
+        del room
         return x.copy_(self(x))
 
 
@@ -51,7 +57,8 @@ class AMXBlock(FusedBlock):
     def forward(self, x: Tensor) -> Tensor:
         return self._block(x.to(torch.bfloat16))
 
-    def update(self, x: Tensor) -> Tensor:
+    def update(self, x: Tensor, room: Tensor | None = None) -> Tensor:
+        del room  # what is between is never written to memory
         return self._block(x.to(torch.bfloat16), in_place=True)
 
 
@@ -65,8 +72,8 @@ class FusedResidualBlock(FusedBlock):
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2.plus(self.conv1(x), x)
 
-    def update(self, x: Tensor) -> Tensor:
-        return self.conv2.add_to(x, self.conv1(x))
+    def update(self, x: Tensor, room: Tensor | None = None) -> Tensor:
+        return self.conv2.add_to(x, self.conv1(x, room))
 
 
 class FusedChannelAttentionBlock(FusedBlock):
@@ -82,22 +89,33 @@ class FusedChannelAttentionBlock(FusedBlock):
         gated: Tensor = features.mul_(self.attention.gate(features))
         return gated.add_(x) if gated.dtype == x.dtype else gated + x
 
-    def update(self, x: Tensor) -> Tensor:
-        features = self.conv2(self.conv1(x))
+    def update(self, x: Tensor, room: Tensor | None = None) -> Tensor:
+        features = self.conv2(self.conv1(x, room))
         return x.addcmul_(features, self.attention.gate(features))
 
 
 class BlockChain(nn.Module):
-    """Blocks, one after another, in the memory of the input unless that is to be kept."""
+    """Blocks, one after another, in the memory of the input unless that is to be kept.
+
+    What is between the convolutions of each takes the same memory, too: it costs as much time to
+    be given a large piece of it anew as to compute a third of a narrow convolution.
+    """
 
     def __init__(self, blocks: Iterable[nn.Module], dtype: torch.dtype) -> None:
         super().__init__()
+        self._dtype = dtype
         self.blocks = nn.ModuleList(fused_block(block, dtype) for block in blocks)
 
     def forward(self, x: Tensor, *, keep: bool = False) -> Tensor:
+        room: Tensor | None = None
         for module in self.blocks:
             block = as_kind(FusedBlock, module)
-            x, keep = block(x) if keep else block.update(x), False
+            if keep:
+                x, keep = block(x), False
+                continue
+            if room is None:  # nothing is taken until it is written to
+                room = torch.empty_like(x, dtype=self._dtype, memory_format=torch.channels_last)
+            x = block.update(x, room)
         return x
 
 

@@ -49,11 +49,16 @@ class FusedConv(nn.Module):
         )
         self._bias = None if bias is None else bias.to(dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return activation(convolution(x)), channels last; ``x`` is (N, C, H, W)."""
+    def forward(self, x: Tensor, room: Tensor | None = None) -> Tensor:
+        """Return activation(convolution(x)), channels last.
+
+        Args:
+            x: (N, C, H, W).
+            room: like the result, whose memory it may take.
+        """
         x = self._laid_out(x)
         if self._kernel is not None:
-            return self._kernel(x, self._slope)
+            return self._kernel(x, self._slope, out=room)
         kind, numbers = _POST_OPS[self._slope] if self._slope in _POST_OPS else _leaky(self._slope)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self._weight, self._bias, *self._geometry, kind, numbers, ""
@@ -67,7 +72,7 @@ class FusedConv(nn.Module):
         if not is_laid_out or total.dtype != self._dtype:
             return total.add_(self(x))
         if self._kernel is not None:
-            return self._kernel(x, add=total, in_place=True)
+            return self._kernel(x, add=total, out=total)
         result: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
             total, x, self._weight, self._bias, *self._geometry, "add", 1.0, None, [], None
         )

@@ -81,8 +81,7 @@ class CompiledConv3x3(ABC):
         x: Tensor,
         slope: float | None = None,
         add: Tensor | None = None,
-        *,
-        in_place: bool = False,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Return ``act(conv(x) + bias) + add``, summed in float32.
 
@@ -90,7 +89,8 @@ class CompiledConv3x3(ABC):
             x: (N, in, H, W), of the type of images, finite; copied if it is not channels-last.
             slope: factor of negative values (0 is ReLU; any value works); None: no activation.
             add: (N, out, H, W), likewise, added last; None: nothing.
-            in_place: the result takes the memory of ``add``, if that is channels-last.
+            out: (N, out, H, W), likewise, whose memory the result takes, if that is channels-last;
+                may be ``add``.
 
         Returns:
             (N, out, H, W), likewise, channels-last.
@@ -100,7 +100,7 @@ class CompiledConv3x3(ABC):
             RuntimeError: the kernels are not available.
         """
         return self._convolve(
-            x, self.weights, self._channels, self.bias, slope=slope, add=add, in_place=in_place
+            x, self.weights, self._channels, self.bias, slope=slope, add=add, out=out
         )
 
     @classmethod
@@ -221,7 +221,7 @@ class CompiledConv3x3(ABC):
         slope: float | None = None,
         gate: Tensor | None = None,
         add: Tensor | None = None,
-        in_place: bool = False,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Return ``act(conv(x) + bias) + add`` for a weight that is ordered.
 
@@ -234,9 +234,10 @@ class CompiledConv3x3(ABC):
         source = channels_last(x, (n, channels_in, height, width), cls.dtype)
         gates = None if gate is None else channels_last(gate, shape, cls.dtype)
         addend = None if add is None else channels_last(add, shape, cls.dtype)
-        out = addend if in_place else None
         if out is None:
-            out = torch.empty(shape, dtype=cls.dtype, memory_format=torch.channels_last)
+            result = torch.empty(shape, dtype=cls.dtype, memory_format=torch.channels_last)
+        else:
+            result = channels_last(out, shape, cls.dtype)
         library = required(cls.library())
         function, floats = cls.function(library), cls.scratch_floats(library, width, channels_in)
 
@@ -247,7 +248,7 @@ class CompiledConv3x3(ABC):
                 address(bias),
                 address(gates),
                 address(addend),
-                out.data_ptr(),
+                result.data_ptr(),
                 scratch(floats).data_ptr(),
                 n,
                 height,
@@ -260,8 +261,8 @@ class CompiledConv3x3(ABC):
                 parts,
             )
 
-        Split(9 * channels_in * out.numel()).run(compute)
-        return out
+        Split(9 * channels_in * result.numel()).run(compute)
+        return result
 
 
 def declare(function: Any) -> None:  # noqa: ANN401 - ctypes' own

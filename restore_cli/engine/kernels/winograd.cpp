@@ -10,11 +10,11 @@
 //   multiply  for a panel of output channels: 36 products [tiles × in] · [in × panel] -> `products`
 //   gather    A' m A, bias, activation or addend                         -> the output image
 //
-// The gradient with respect to the weights is the same algorithm's backward pass: with B' d B of the
-// inputs and A g A' of the outputs' gradients, 36 sums of outer products over all tiles.
+// The gradient with respect to the weights is the same algorithm's backward pass: with B' d B of
+// the inputs and A g A' of the outputs' gradients, 36 sums of outer products over all tiles.
 //
-// Compiled twice, see `vectors.h`: a panel is 16 output channels with AVX2 and 32 with AVX-512. There
-// images may be of bfloat16; between the steps all numbers are float32.
+// Compiled twice, see `vectors.h`: a panel is 16 output channels with AVX2 and 32 with AVX-512,
+// where images may be of bfloat16, too; between the steps all numbers are float32.
 //
 // All channel counts are multiples of 8, all sizes are in floats.
 
@@ -547,8 +547,9 @@ std::int64_t restore_winograd_gradient_scratch(std::int64_t channels_in,
 // x: [count][height][width][channels_in]; out, gate and add (or null): the same with channels_out.
 // weights: [panel][36 points][channels_in][output], aligned to 64 bytes, the last panel filled up
 // with zeros. bias: channels_out, or null. leaky: whether negative values are scaled by slope; with
-// a gate, those are where the gate is not positive. Only part `part` of `parts` is computed: several
-// threads may share an image, or work on images of their own, each with scratch memory of its own.
+// a gate, those are where the gate is not positive. Only part `part` of `parts` is computed:
+// several threads may share an image, or work on images of their own, each with scratch memory of
+// its own.
 void restore_winograd_conv3x3(const float* x, const float* weights, const float* bias,
                               const float* gate, const float* add, float* out, float* scratch,
                               std::int64_t count, std::int64_t height, std::int64_t width,

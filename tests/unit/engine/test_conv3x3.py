@@ -175,9 +175,22 @@ def test_result_in_the_memory_of_the_addend(kernels):
     x = kernels.image(2, 16, 20, 37)
     add = kernels.image(2, 48, 20, 37).contiguous(memory_format=torch.channels_last)
     wanted = exact(x, weight, bias, None, add)
-    ours = kernels.Conv3x3(weight, bias)(x, add=add, in_place=True)
+    ours = kernels.Conv3x3(weight, bias)(x, add=add, out=add)
     assert ours.data_ptr() == add.data_ptr()
     assert_good(kernels, ours, wanted)
+
+
+@runs_here
+def test_result_in_memory_that_is_given(kernels):
+    weight, bias = kernels.conv(16, 48)
+    x = kernels.image(2, 16, 20, 37)
+    wanted = kernels.Conv3x3(weight, bias)(x, slope=0.1)
+    room = torch.full_like(wanted, torch.nan)
+    ours = kernels.Conv3x3(weight, bias)(x, slope=0.1, out=room)
+    assert ours.data_ptr() == room.data_ptr()
+    assert torch.equal(ours, wanted)
+    with pytest.raises(ValueError, match="expected"):
+        kernels.Conv3x3(weight, bias)(x, out=room[:1])
 
 
 @runs_here
