@@ -368,6 +368,8 @@ class Restorer:
         if not with_smaller_tiles(is_good, side, self._smallest()):
             log.warning("bf16 changes this model's results, computing in fp32")
             self.precision = "fp32"
+        elif self.precision != "fp32":
+            self._fused.pop("fp32", None)  # its ordered weights are four times as many
 
 
 def _runner(device: torch.device) -> Runner:
