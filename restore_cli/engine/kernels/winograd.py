@@ -1,6 +1,6 @@
 """3×3 convolutions of channels-last images on the CPU by Winograd's algorithm, and their gradients.
 
-Our own library (`winograd.cpp`) is built on installation where a C++ compiler is found, once for
+Our own library (`winograd*.cpp`) is built on installation where a C++ compiler is found, once for
 processors with AVX2 and FMA and once for those that have AVX-512 with instructions for bfloat16,
 which is twice as wide. Ask `is_available` before anything else here; where it says no,
 `torch.nn.functional.conv2d` does the same, slower. `winograd_bf16` has images of bfloat16.
@@ -24,7 +24,7 @@ WIDE_LIBRARY: Final = Path(__file__).with_name("libwinograd_wide.so")
 _INTERFACE: Final = 6  # of the libraries, see winograd.cpp
 
 # Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
-# winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
+# winograd_tiles.h and winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
 _POINTS: Final = (
     (1 / 4, 0.0, 0.0),
     (-1 / 6, -1 / 6, -1 / 6),
