@@ -24,7 +24,8 @@ WIDE_LIBRARY: Final = Path(__file__).with_name("libwinograd_wide.so")
 _INTERFACE: Final = 6  # of the libraries, see winograd.cpp
 
 # Weights at the points 0, 1, -1, 2, -2 and infinity of F(4, 3); the other two matrices are in
-# winograd_tiles.h and winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
+# winograd_tiles.h and winograd.cpp (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+# Networks", 2015).
 _POINTS: Final = (
     (1 / 4, 0.0, 0.0),
     (-1 / 6, -1 / 6, -1 / 6),
