@@ -36,6 +36,8 @@ def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
 class FusedBlock(nn.Module):
     """A block that adds to its input, in memory of its own or in that of the input."""
 
+    takes_room = False  # whether `update` makes use of it
+
     def update(self, x: Tensor, room: Tensor | None = None) -> Tensor:
         """Return ``forward(x)``, in the memory of ``x`` where that can be.
 
@@ -68,6 +70,7 @@ class FusedResidualBlock(FusedBlock):
     def __init__(self, block: ResidualBlock | PlainBlock, slope: float, dtype: torch.dtype) -> None:
         super().__init__()
         self.conv1, self.conv2 = _convolutions(block, slope, dtype)
+        self.takes_room = self.conv1.takes_room
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2.plus(self.conv1(x), x)
@@ -82,6 +85,7 @@ class FusedChannelAttentionBlock(FusedBlock):
     def __init__(self, block: ChannelAttentionBlock, slope: float, dtype: torch.dtype) -> None:
         super().__init__()
         self.conv1, self.conv2 = _convolutions(block, slope, dtype)
+        self.takes_room = self.conv1.takes_room
         self.attention = block.attention
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,7 +117,7 @@ class BlockChain(nn.Module):
             if keep:
                 x, keep = block(x), False
                 continue
-            if room is None:  # nothing is taken until it is written to
+            if room is None and block.takes_room:
                 room = torch.empty_like(x, dtype=self._dtype, memory_format=torch.channels_last)
             x = block.update(x, room)
         return x

@@ -20,8 +20,7 @@ class FusedConv(nn.Module):
     """A trained convolution for inference on a CPU; its weights are ordered once.
 
     3×3 convolutions run on a compiled kernel, on AMX or by Winograd, where that is installed and
-    wins, all others on oneDNN. Source: the operators that PyTorch's own compiler uses
-    for CPUs.
+    wins, all others on oneDNN. Source: the operators that PyTorch's own compiler uses for CPUs.
     """
 
     def __init__(self, conv: nn.Conv2d, slope: float | None, dtype: torch.dtype) -> None:
@@ -49,12 +48,17 @@ class FusedConv(nn.Module):
         )
         self._bias = None if bias is None else bias.to(dtype)
 
+    @property
+    def takes_room(self) -> bool:
+        """Whether the result can lie in memory that is given."""
+        return self._kernel is not None
+
     def forward(self, x: Tensor, room: Tensor | None = None) -> Tensor:
         """Return activation(convolution(x)), channels last.
 
         Args:
             x: (N, C, H, W).
-            room: like the result, whose memory it may take.
+            room: like the result, which takes its memory if it `takes_room`.
         """
         x = self._laid_out(x)
         if self._kernel is not None:
