@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.blocks.conv import plain_conv
 
@@ -47,14 +48,26 @@ class ContextMean(nn.Module):
         """
         height, width = x.shape[-2:]
         if self.window is None or (self.window[0] >= height and self.window[1] >= width):
-            return x.mean(dim=(-2, -1), keepdim=True)
+            return _whole_mean(x)
+        return self.of_windows(x, min(self.window[0], height), min(self.window[1], width))
+
+    def of_windows(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Return the means of all windows of this size inside ``x``, which is no smaller."""
         # Sums of many half-precision numbers overflow. Channels last, rows are added as they lie.
         pixels = x.permute(0, 2, 3, 1).float()
-        rows = _window_means(pixels, 1, self.window[0])
-        return _window_means(rows, 2, self.window[1]).permute(0, 3, 1, 2).to(x.dtype)
+        rows = _window_means(pixels, 1, height)
+        return _window_means(rows, 2, width).permute(0, 3, 1, 2).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"share={self.share}, window={self.window}"
+
+
+def _whole_mean(x: Tensor) -> Tensor:
+    """Return the mean of each channel of (N, C, H, W), as (N, C, 1, 1)."""
+    if x.dtype == torch.float32:
+        return x.mean(dim=(-2, -1), keepdim=True)
+    # A mean of half-precision numbers writes all of them as float32 first; this only adds them so.
+    return F.avg_pool2d(x, (x.shape[-2], x.shape[-1]))
 
 
 def window_at(side: int, share: float) -> int:
@@ -230,8 +243,10 @@ class SelectiveFusion(nn.Module):
         for stream in streams[1:]:
             total = total + stream
         summary = self.activation(self.squeeze(self.mean(total)))
-        weights = torch.softmax(torch.stack([score(summary) for score in self.scores]), dim=0)
-        weights = weights.to(total.dtype)  # autocast computes a softmax in float32
+        # Stacked as they lie in memory, channels last, or the softmax would copy all of them.
+        scores = torch.stack([score(summary).permute(0, 2, 3, 1) for score in self.scores])
+        weights = torch.softmax(scores, dim=0).permute(0, 1, 4, 2, 3)
+        weights = weights.to(total.dtype)  # autocast may compute a softmax in float32
         fused = streams[0] * spread(weights[0], total)
         for stream, weight in zip(streams[1:], weights[1:], strict=True):
             fused = torch.addcmul(fused, stream, spread(weight, total))

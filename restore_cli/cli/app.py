@@ -24,6 +24,7 @@ from restore_cli.cli.eval import EVAL_EXAMPLES, evaluate
 from restore_cli.cli.export import EXPORT_EXAMPLES, export
 from restore_cli.cli.models import models_app
 from restore_cli.cli.restore import COMMANDS, restoring_command
+from restore_cli.cli.threads import wait_asleep
 from restore_cli.cli.train import TRAIN_EXAMPLES, train
 from restore_cli.cli.weights import weights_app
 from restore_cli.errors import DeviceError, RestoreError, UsageError
@@ -77,6 +78,7 @@ app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 def main() -> NoReturn:
     """Run the program; every expected failure is one line on stderr and its own exit code."""
     keep_freed_memory(sys.argv[1:])
+    wait_asleep()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
 

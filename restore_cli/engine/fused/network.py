@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.base import RestorationModel
 from models.blocks.activation import slope_of
-from models.blocks.attention import SharesActivation
+from models.blocks.attention import ContextMean, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mimo_unet import MIMOUNet
 from models.mirnet import DualAttentionUnit
@@ -23,6 +23,7 @@ from models.mprnet import ThreeStages
 from restore_cli.engine.fused import mimo_unet, mprnet
 from restore_cli.engine.fused.blocks import FusedDualAttentionUnit, fused_block
 from restore_cli.engine.fused.convolution import FusedConv, can_fuse
+from restore_cli.engine.fused.means import FusedContextMean
 
 
 def fused(network: RestorationModel, dtype: torch.dtype = torch.float32) -> RestorationModel:
@@ -51,6 +52,8 @@ def _exchange(module: nn.Module, dtype: torch.dtype) -> None:
             _exchange_shared(module, name, child, dtype)
         elif isinstance(child, ResidualBlock):
             setattr(module, name, fused_block(child, dtype))
+        elif isinstance(child, ContextMean):
+            setattr(module, name, FusedContextMean(child))
         elif isinstance(child, nn.Conv2d):
             if can_fuse(child):
                 setattr(module, name, FusedConv(child, None, dtype))

@@ -7,13 +7,14 @@ import sys
 
 import pytest
 
-from restore_cli.engine.kernels import amx, build, doubling, winograd
+from restore_cli.engine.kernels import amx, build, doubling, means, winograd
 
 NAMES = [*build.LIBRARIES]
 
 
 def test_files_are_where_they_are_looked_for():
-    libraries = [winograd.LIBRARY, winograd.WIDE_LIBRARY, amx.LIBRARY, doubling.LIBRARY]
+    modules = [amx, doubling, means]
+    libraries = [winograd.LIBRARY, winograd.WIDE_LIBRARY, *(m.LIBRARY for m in modules)]
     assert [build.library_of(name) for name in NAMES] == libraries
 
 
@@ -24,6 +25,7 @@ def test_files_are_where_they_are_looked_for():
         ("winograd_wide", "kernels"),
         ("amx", "amx"),
         ("doubling", "doubling"),
+        ("means", "means"),
     ],
 )
 def test_compiles(name, question, tmp_path):

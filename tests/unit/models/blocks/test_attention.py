@@ -30,6 +30,16 @@ def test_mean_of_the_whole():
     torch.testing.assert_close(ContextMean()(x), x.mean((2, 3), keepdim=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_mean_of_a_whole_in_half_precision_is_rounded_once(dtype):
+    x = (20 * torch.randn(2, 3, 300, 200) + 60).to(dtype)
+    for image in (x, x.contiguous(memory_format=torch.channels_last)):
+        wanted = image.double().mean((2, 3), keepdim=True)
+        mean = ContextMean()(image)
+        assert mean.dtype == dtype
+        torch.testing.assert_close(mean.double(), wanted, rtol=torch.finfo(dtype).eps, atol=0)
+
+
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 6, 8])
 def test_mean_of_windows(window):
     x = torch.rand(2, 3, 6, 10)
