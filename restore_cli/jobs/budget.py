@@ -34,14 +34,14 @@ _WORKING_COPIES = 2.2
 # The least TIFF that is restored in parts if nothing else says so: below, the image in memory
 # takes no more than the network.
 STREAM_PIXELS = 20_000_000
-# What restoring in parts may take where the user has not set it.
-STREAM_LIMIT_BYTES = 1300 * MIB
+# What restoring in parts may take where the user has not set it: just less than 1.5 GB.
+STREAM_LIMIT_BYTES = 1430 * MIB
 
 # Rows of a row of tiles that are held as float32 when it is finished: those that await the next
 # row of tiles, the same extended by it, the finished ones in both layouts, and the image's own.
-_ROW_COPIES = 4.5
+_ROW_COPIES = 4.4
 # Likewise, of a coarser image: these, its rows before they are restored, and what has changed.
-_COARSE_COPIES = 5.5
+_COARSE_COPIES = 5.0
 # Strips that are made ready and compressed, and windows on their way to the network.
 _STREAM_FIXED_BYTES = 120 * MIB
 
