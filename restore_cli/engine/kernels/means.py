@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from restore_cli.engine.kernels.library import is_switched_off, load_library, scratch
+from restore_cli.engine.kernels.library import is_switched_off, load_library, required, scratch
 from restore_cli.engine.kernels.threads import Split
 
 LIBRARY: Final = Path(__file__).with_name("libmeans.so")
@@ -40,9 +40,7 @@ def window_means(x: Tensor, height: int, width: int) -> Tensor:
     Returns:
         (N, C, H - height + 1, W - width + 1), channels last, of the type of ``x``.
     """
-    library = _library()
-    if library is None:
-        raise RuntimeError("the compiled kernels are not available")
+    library = required(_library())
     x = x.contiguous(memory_format=torch.channels_last)
     n, channels, rows, columns = x.shape
     shape = (n, channels, rows - height + 1, columns - width + 1)
