@@ -14,7 +14,7 @@ import typer
 
 from restore_cli import __version__
 from restore_cli.cli import options, settings
-from restore_cli.cli.allocator import keep_freed_memory
+from restore_cli.cli.allocator import avoid_page_faults
 from restore_cli.cli.batch import BATCH_EXAMPLES, batch
 from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
@@ -77,7 +77,7 @@ app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 
 def main() -> NoReturn:
     """Run the program; every expected failure is one line on stderr and its own exit code."""
-    keep_freed_memory(sys.argv[1:])
+    avoid_page_faults(sys.argv[1:])
     wait_asleep()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))

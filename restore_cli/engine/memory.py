@@ -7,6 +7,7 @@ import ctypes
 import gc
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,29 +19,31 @@ from restore_cli.errors import DeviceError
 T = TypeVar("T")
 
 # Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
-# CPU with two workers (torch 2.13) as the growth of the process's peak. MIMO-UNet and MPRNet
-# without attention as the commands run them, with freed memory kept and used again: restoring 3
-# and 6 megapixels in tiles of 640 to 930 thousand pixels (AVX-512), less what `jobs/budget.py` says
-# beside the network; features lie in memory in blocks of 16 channels. The others over one round of
-# tiles of 192² to 640² (AVX2), and a fifth more, which many rounds leave behind; MIRNet in one
-# piece of 128², 256² and 384², its means local from 129² on: 6235, 7194 and 6257. Not measured on
-# GPUs. ``Any`` is the network's own config class.
+# CPU with two workers (torch 2.13, AVX-512) as the peak of a process over some rounds of tiles of
+# 384² (full width) to 1056² pixels, with huge pages, less what `jobs/budget.py` says beside the
+# network; without compiled kernels it is as much or up to a third less. PSS-NSC, FormResNet and
+# DiffResNet over one round of tiles of 192² to 640² (AVX2), and a fifth more. Not measured on GPUs.
+# ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
     "mimo-unet": lambda config: 18 * _in_blocks(config.width),
-    "mprnet": lambda config: 82 * int(config.features),
+    "mprnet": lambda config: 60 * int(config.features),
     "mprnet-local": lambda config: (
-        28 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 300
+        18 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 260
     ),
-    "mirnet": lambda config: 104 * int(config.features),
+    "mirnet": lambda config: 56 * int(config.features),
     "pss-nsc": lambda config: 160 * int(config.width),
     "formresnet": lambda config: 26 * int(config.features),
     "diffresnet": lambda config: 28 * int(config.features),
 }
 UNMEASURED_BYTES_PER_PIXEL = 8000
 
-# Of that, what bf16 takes on a CPU. The first two measured likewise, with the AMX kernels; before
-# there were kernels, MPRNet took 3945 bytes and MIRNet 3715.
-BF16_SHARE = {"mimo-unet": 0.44, "mprnet-local": 0.34, "mprnet": 0.6, "mirnet": 0.7}
+# Of that, what bf16 takes on a CPU.
+BF16_SHARE = {"mimo-unet": 0.5, "mprnet-local": 0.5, "mprnet": 0.5, "mirnet": 0.5}
+
+# Where the C library was not told to take large blocks from the system in huge pages, as
+# `cli/allocator.py` does: what freed tensors leave that those of other sizes do not fit. Of two
+# tiles of 640² to 896², 1.6 to 1.9 times as much, kept or not.
+_LEFT_BEHIND = 1.7
 
 SMALLEST_TILE = 128
 
@@ -96,7 +99,8 @@ def bytes_per_pixel(architecture: str, config: Any, precision: str = "fp32") -> 
     if measured is None:
         return UNMEASURED_BYTES_PER_PIXEL
     share = BF16_SHARE.get(architecture, 1.0) if precision == "bf16" else 1.0
-    return round(measured(config) * share)
+    has_huge_pages = "hugetlb=1" in os.environ.get("GLIBC_TUNABLES", "")
+    return round(measured(config) * share * (1.0 if has_huge_pages else _LEFT_BEHIND))
 
 
 def _in_blocks(channels: int) -> int:

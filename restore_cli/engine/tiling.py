@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_BAND = 64  # finished rows that are handed on at a time; each step makes copies of them
+
 Progress = Callable[[int, int], None]  # tiles done, tiles in all
 
 
@@ -154,30 +156,39 @@ def restore_rows(
     tiles = list(itertools.product(grid.rows, grid.columns))
     restored = run(read(row.start, row.stop, col.start, col.stop) for row, col in tiles)
     width = grid.columns[-1].stop
-    held: Tensor | None = None  # rows that are not finished, the first of them at ``top``
+    # The rows that are not finished, the first of them at ``top``; one buffer for the whole image.
+    held: Tensor | None = None
     top, done = 0, 0
     for row, following in zip(grid.rows, [*grid.rows[1:], None], strict=True):
         for column in grid.columns:
             window = next(restored)[..., row.kept, column.kept]
-            if held is None or held.shape[-2] < row.kept_stop - top:
-                held = _extended(held, window, row.kept_stop - top, width)
-            place = held[..., row.kept_start - top :, column.kept_start : column.kept_stop]
+            if held is None:
+                held = window.new_zeros(*window.shape[:2], _most_held(grid.rows), width)
+            rows = slice(row.kept_start - top, row.kept_stop - top)
+            place = held[..., rows, column.kept_start : column.kept_stop]
             weights = row.weights[:, None] * column.weights
             place.addcmul_(window, weights.to(window))
             done += 1
             report(done, grid.count)
-        finished = (row.stop if following is None else following.kept_start) - top
-        if held is not None and finished:
-            yield held[..., :finished, :]
-            held, top = held[..., finished:, :], top + finished
+        if held is not None:
+            finished = (row.stop if following is None else following.kept_start) - top
+            for first in range(0, finished, _BAND):
+                yield held[..., first : min(first + _BAND, finished), :].clone()
+            _move_up(held, finished)
+            top += finished
 
 
-def _extended(held: Tensor | None, like: Tensor, height: int, width: int) -> Tensor:
-    """Return zeros (1, C, height, width) with the rows held so far at their top."""
-    larger = like.new_zeros(*like.shape[:2], height, width)
-    if held is not None:
-        larger[..., : held.shape[-2], :] = held
-    return larger
+def _most_held(rows: tuple[Span, ...]) -> int:
+    """Return how many rows are not finished at most: what a tile adds to, until the next begins."""
+    tops = [0, *(row.kept_start for row in rows[1:])]
+    return max(row.kept_stop - top for top, row in zip(tops, rows, strict=True))
+
+
+def _move_up(held: Tensor, finished: int) -> None:
+    """Move what is below the finished rows to the top, and leave zeros under it."""
+    rest = held[..., finished:, :].clone()  # the two may overlap
+    held[..., : rest.shape[-2], :] = rest
+    held[..., rest.shape[-2] :, :] = 0
 
 
 def _ramp(begin: int, end: int, size: int, fade: int) -> Tensor:

@@ -16,8 +16,8 @@ MIB = 2**20
 # The program with its libraries.
 PROGRAM_BYTES = 300 * MIB
 # Of a weights file: as it was read, as a network, as that is prepared for inference, and in the
-# layouts that the convolutions of each worker make of it. On two cores 8 (MIRNet) to 15.
-WEIGHTS_COPIES = 12.0
+# layouts that the convolutions of each worker make of it. On two cores 3.4 (bf16) to 5 (fp32).
+WEIGHTS_COPIES = 4.5
 
 # Of a limit, what is planned with: what these figures say was up to 5 % less than what happened.
 PLANNED_SHARE = 0.92
@@ -37,13 +37,13 @@ STREAM_PIXELS = 20_000_000
 # What restoring in parts may take where the user has not set it: just less than 1.5 GB.
 STREAM_LIMIT_BYTES = 1430 * MIB
 
-# Rows of a row of tiles that are held as float32 when it is finished: those that await the next
-# row of tiles, the same extended by it, the finished ones in both layouts, and the image's own.
-_ROW_COPIES = 4.4
+# Of a row of tiles as float32, what is held: its rows that are not finished, and a few that are, as
+# they are checked and made ready.
+_ROW_COPIES = 1.8
 # Likewise, of a coarser image: these, its rows before they are restored, and what has changed.
-_COARSE_COPIES = 5.0
+_COARSE_COPIES = 4.0
 # Strips that are made ready and compressed, and windows on their way to the network.
-_STREAM_FIXED_BYTES = 120 * MIB
+_STREAM_FIXED_BYTES = 80 * MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ def started(monkeypatch):
     return calls
 
 
-@pytest.mark.skipif(not allocator._is_glibc(), reason="another C library")
+@pytest.mark.skipif(allocator._glibc_version() is None, reason="another C library")
 def test_the_same_program_with_the_same_arguments(started):
-    allocator.keep_freed_memory(["deblur", "a b.png"])
+    allocator.avoid_page_faults(["deblur", "a b.png"])
     [(program, arguments, environment)] = started
     assert program == arguments[0] == sys.executable
     assert arguments[1:] == sys.orig_argv[1:]
@@ -26,24 +26,42 @@ def test_the_same_program_with_the_same_arguments(started):
     assert environment["PATH"] == os.environ["PATH"]
 
 
+@pytest.mark.parametrize(
+    ("glibc", "setting", "are_huge"),
+    [
+        ((2, 36), "always [madvise] never", True),
+        ((2, 34), "[always] madvise never", True),
+        ((2, 31), "always [madvise] never", False),
+        ((2, 36), "always madvise [never]", False),
+        ((2, 36), None, False),
+    ],
+)
+def test_freed_memory_is_kept_only_where_pages_are_small(tmp_path, glibc, setting, are_huge):
+    file = tmp_path / "enabled"
+    if setting is not None:
+        file.write_text(setting)
+    chosen = allocator.tunables(glibc, file)
+    assert ("hugetlb=1" in chosen, "trim_threshold" in chosen) == (are_huge, not are_huge)
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["models", "list"], ["doctor"]])
 def test_commands_without_a_network_go_on_as_they_are(started, arguments):
-    allocator.keep_freed_memory(arguments)
+    allocator.avoid_page_faults(arguments)
     assert started == []
 
 
 def test_only_once_and_never_against_the_user(started, monkeypatch):
     monkeypatch.setenv(allocator.TUNABLES, "glibc.malloc.check=1")
-    allocator.keep_freed_memory(["deblur", "a.png"])
+    allocator.avoid_page_faults(["deblur", "a.png"])
     assert started == []
 
 
-@pytest.mark.skipif(not allocator._is_glibc(), reason="another C library")
+@pytest.mark.skipif(allocator._glibc_version() is None, reason="another C library")
 def test_the_program_runs_with_it():
     code = (
         "import os, sys\n"
-        "from restore_cli.cli.allocator import keep_freed_memory\n"
-        "keep_freed_memory(sys.argv[1:])\n"
+        "from restore_cli.cli.allocator import avoid_page_faults\n"
+        "avoid_page_faults(sys.argv[1:])\n"
         "sys.stdout.write(os.environ['GLIBC_TUNABLES'] + sys.stdin.read() + sys.argv[2])\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != allocator.TUNABLES}
@@ -51,5 +69,5 @@ def test_the_program_runs_with_it():
     done = subprocess.run(
         command, input="in", capture_output=True, text=True, check=True, env=environment
     )
-    assert "trim_threshold" in done.stdout
+    assert "mmap_threshold" in done.stdout
     assert done.stdout.endswith("ina b.png")
