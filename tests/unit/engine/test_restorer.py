@@ -37,10 +37,11 @@ def test_tiles_equal_the_whole(narrow, rng, tta):
 def test_memory_decides_the_tiles(narrow, rng):
     pixels = rng.random((200, 260, 3), dtype=np.float32)
     steps = []
-    small = Restorer(narrow, max_memory_bytes=18 * 2**20, check=False)
+    small = Restorer(narrow, precision="fp32", check=False)
+    small.max_memory_bytes = 2 * 180**2 * small.bytes_per_pixel
     restored = small(pixels, lambda *step: steps.append(step))
     assert steps[-1][1] > 1
-    whole = Restorer(narrow, max_memory_bytes=2**30, check=False)(pixels)
+    whole = Restorer(narrow, precision="fp32", max_memory_bytes=2**30, check=False)(pixels)
     np.testing.assert_allclose(restored, whole, rtol=0, atol=1e-5)
 
 
