@@ -13,7 +13,8 @@ from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
-from restore_cli.engine.kernels import amx
+from restore_cli.engine.kernels.block import CompiledBlock
+from restore_cli.engine.kernels.by_dtype import block_kernel
 
 
 def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:
@@ -49,12 +50,12 @@ class FusedBlock(nn.Module):
         return x.copy_(self(x))
 
 
-class AMXBlock(FusedBlock):
+class OnePassBlock(FusedBlock):
     """A :class:`ResidualBlock` or :class:`PlainBlock` in one pass, in bf16."""
 
-    def __init__(self, conv1: nn.Conv2d, slope: float, conv2: nn.Conv2d) -> None:
+    def __init__(self, block: CompiledBlock) -> None:
         super().__init__()
-        self._block = amx.ResidualBlock(conv1, slope, conv2)
+        self._block = block
 
     def forward(self, x: Tensor) -> Tensor:
         return self._block(x.to(torch.bfloat16))
@@ -146,9 +147,9 @@ def _residual_block(
     block: ResidualBlock | PlainBlock, slope: float, dtype: torch.dtype
 ) -> FusedBlock:
     conv1, conv2 = _trained(block)
-    can_compile = dtype == torch.bfloat16 and amx.is_available()
-    if can_compile and amx.ResidualBlock.takes(conv1, conv2):
-        return AMXBlock(conv1, slope, conv2)
+    kernel = block_kernel(dtype, conv1, conv2)
+    if kernel is not None:
+        return OnePassBlock(kernel(conv1, slope, conv2))
     return FusedResidualBlock(block, slope, dtype)
 
 

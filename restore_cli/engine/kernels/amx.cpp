@@ -6,24 +6,22 @@
 // to be rearranged, and only the last of the products of 32 numbers is filled up with zeros: networks
 // of 16 channels compute with three quarters of every tile instead of half.
 //
-// Rows are copied into a ring of three that have room for the padding, where they stay in the
-// first two levels of the cache until the rows above and below them are done. A residual block is
-// done row by row too: what is between its convolutions is in such a ring and nowhere else.
+// How rows get there, and what a residual block leaves between its convolutions: `rows.h`.
 //
 // Source of the instructions: Intel Architecture Instruction Set Extensions Programming Reference,
 // chapter 3. All channel counts are multiples of 8, all sizes are in numbers of 16 bits.
 
 #include "amx_tiles.h"
+#include "rows.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 
 namespace {
 
 constexpr Index kWeights = kDepth * kSide;  // of one product
-constexpr Index kRing = 3;             // rows of the image that are at hand
 constexpr Index kMost = 4;             // tiles of sums at once: as many as operands, eight in all
 
 constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of Linux's arch_prctl
@@ -41,7 +39,7 @@ struct Finish {
 
 // One row of the results.
 struct Row {
-    const Half* above[3];  // rows of the image from one above to one below, each from column -1 on
+    const Half* above[kRing];  // see Images::set_above
     const Half* weights;
     Index width, channels_in, channels_out;
     Index first;   // of its pixels among those of all images
@@ -53,32 +51,6 @@ struct Row {
 struct Block {
     Index panel, panels;  // of 16 output channels
     Index x, columns;     // pixels / 16
-};
-
-// Three neighbouring rows, with a zero pixel on either side and zeros behind.
-struct Ring {
-    Half* memory;
-    Index pitch, channels;
-
-    Half* line(Index row) const { return memory + row % kRing * pitch; }
-    Half* pixels(Index row) const { return line(row) + channels; }
-};
-
-// Images one below the other, of which rows outside are `nothing`.
-struct Images {
-    Index height;
-    const Half* nothing;
-
-    // Set what a row of results is computed from.
-    void set_above(Row& row, const Ring& ring, Index at) const {
-        const Index y = at % height;
-        row.above[0] = y > 0 ? ring.line(at - 1) : nothing;
-        row.above[1] = ring.line(at);
-        row.above[2] = y + 1 < height ? ring.line(at + 1) : nothing;
-    }
-
-    // The row below, or the last one of this image.
-    Index below(Index at) const { return at % height + 1 < height ? at + 1 : at; }
 };
 
 inline Index depths_of(Index channels) { return (3 * channels + kDepth - 1) / kDepth; }
@@ -203,45 +175,6 @@ bool has_amx() {
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1);
 }
 
-// Which rows of all images a part computes. Others may have written those beyond it, of which the
-// two before and the two behind are found as they were: four rows for each place between parts.
-struct Part {
-    Index begin, end;
-    const Half* edges;  // of the place before it; null: all rows are as they were
-};
-
-constexpr Index kReach = 2;  // rows that a block sees on either side
-
-// Rows of an image, each copied into a ring once.
-class Source {
-public:
-    Source(const Half* x, Index width, const Ring& ring, const Part& part)
-        : ring(ring), x_(x), line_(width * ring.channels), part_(part) {}
-
-    // Have rows `first` to `last` at hand, of which there are at most three.
-    void fetch(Index first, Index last) {
-        for (Index row = next_ > first ? next_ : first; row <= last; ++row) {
-            std::memcpy(ring.pixels(row), at(row), line_ * sizeof(Half));
-            next_ = row + 1;
-        }
-    }
-
-    const Ring ring;
-
-private:
-    const Half* at(Index row) const {
-        if (part_.edges && row < part_.begin)
-            return part_.edges + (row - part_.begin + kReach) * line_;
-        if (part_.edges && row >= part_.end)
-            return part_.edges + (row - part_.end + 3 * kReach) * line_;
-        return x_ + row * line_;
-    }
-
-    const Half* x_;
-    Index line_, next_ = 0;
-    Part part_;
-};
-
 }  // namespace
 
 extern "C" {
@@ -308,15 +241,15 @@ void restore_amx_conv3x3(const Half* x, const Half* weights, const float* bias, 
     std::memset(scratch, 0, (kRing + 1) * pitch * sizeof(Half));
     const Images images = {height, scratch + kRing * pitch};
     const Index rows = count * height;
-    const Part own = {rows * part / parts, rows * (part + 1) / parts, nullptr};
+    const Part own = Part::of(rows, part, parts, nullptr, width * channels_in);
     Source source(x, width, {scratch, pitch, channels_in}, own);
     Row row = {{},           weights, width,
                channels_in,  channels_out,
                0,            depths_of(channels_in),
                {bias, gate, add, out, leaky != 0, slope}};
     for (Index i = own.begin; i < own.end; ++i) {
-        source.fetch(i % height ? i - 1 : i, images.below(i));
-        images.set_above(row, source.ring, i);
+        source.fetch(images.above(i), images.below(i));
+        images.set_above(row.above, source.ring, i);
         row.first = i * width;
         compute_row(row);
     }
@@ -337,27 +270,23 @@ void restore_amx_block(const Half* x, const Half* edges, const Half* weights1, c
     std::memset(scratch, 0, (2 * kRing + 1) * pitch * sizeof(Half));
     const Images images = {height, scratch + 2 * kRing * pitch};
     const Index rows = count * height;
-    const Part own = {rows * part / parts, rows * (part + 1) / parts,
-                      edges ? edges + part * 2 * kReach * width * channels : nullptr};
+    const Part own = Part::of(rows, part, parts, edges, width * channels);
     Source source(x, width, {scratch, pitch, channels}, own);
     const Ring inside = {scratch + kRing * pitch, pitch, channels};
     Row first = {{},       weights1, width, channels,
                  channels, 0,        depths, {bias1, nullptr, nullptr, nullptr, true, slope}};
     Row second = {{},       weights2, width, channels,
                   channels, 0,        depths, {bias2, nullptr, x, out, false, 0}};
-    Index next = 0;  // of the rows inside
-    for (Index i = own.begin; i < own.end; ++i) {
-        for (Index j = i % height ? i - 1 : i; j <= images.below(i); ++j) {
-            if (j < next) continue;
-            source.fetch(j % height ? j - 1 : j, images.below(j));
-            images.set_above(first, source.ring, j);
-            first.finish.out = inside.pixels(j);
-            compute_row(first);
-            next = j + 1;
-        }
-        images.set_above(second, inside, i);
+    const auto inner = [&](const Half* const* above, Index i) {
+        std::copy_n(above, kRing, first.above);
+        first.finish.out = inside.pixels(i);
+        compute_row(first);
+    };
+    const auto outer = [&](const Half* const* above, Index i) {
+        std::copy_n(above, kRing, second.above);
         second.first = i * width;
         compute_row(second);
-    }
+    };
+    compute_block(source, inside, images, own, inner, outer);
 }
 }

@@ -38,6 +38,7 @@ LIBRARIES = {  # what the names of their sources begin with, and the instruction
     "winograd_wide": ("winograd", _AVX512),
     "amx": ("amx", ("-mamx-tile", "-mamx-bf16", *_AVX512)),
     "doubling": ("doubling", _AVX512),
+    "narrow": ("narrow", _AVX512),
     "means": ("means", ("-mavx2", "-mfma")),
 }
 

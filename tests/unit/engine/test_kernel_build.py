@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from restore_cli.engine.kernels import amx, build, doubling, means, winograd
+from restore_cli.engine.kernels import amx, build, doubling, means, narrow, winograd
 
 NAMES = [*build.LIBRARIES]
 
 
 def test_files_are_where_they_are_looked_for():
-    modules = [amx, doubling, means]
+    modules = [amx, doubling, narrow, means]
     libraries = [winograd.LIBRARY, winograd.WIDE_LIBRARY, *(m.LIBRARY for m in modules)]
     assert [build.library_of(name) for name in NAMES] == libraries
 
@@ -25,6 +25,7 @@ def test_files_are_where_they_are_looked_for():
         ("winograd_wide", "kernels"),
         ("amx", "amx"),
         ("doubling", "doubling"),
+        ("narrow", "narrow"),
         ("means", "means"),
     ],
 )

@@ -1,0 +1,68 @@
+"""Residual blocks of 16 channels in bfloat16 on AVX-512, by our own library.
+
+The library (`narrow.cpp`) is built on installation where a C++ compiler knows the instructions, and
+used where the processor has them: AMD's from Zen 4 and Intel's from Cooper Lake on, if they have no
+AMX, on which the same is faster.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from restore_cli.engine.kernels.block import CompiledBlock, declare_block
+from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
+from restore_cli.engine.kernels.library import is_switched_off, load_library
+
+LIBRARY: Final = Path(__file__).with_name("libnarrow.so")
+
+_INTERFACE: Final = 1  # of the library, see narrow.cpp
+_CHANNELS: Final = 16
+
+
+def is_available() -> bool:
+    """Whether the library is there, this processor runs it, and RESTORE_KERNELS is not "off"."""
+    return not is_switched_off() and _library() is not None
+
+
+class ResidualBlock(CompiledBlock):
+    """Weights are rounded to bfloat16, sums are float32."""
+
+    @staticmethod
+    def library() -> ctypes.CDLL | None:
+        return _library()
+
+    @classmethod
+    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
+        return library.restore_narrow_block
+
+    @classmethod
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels: int) -> int:
+        del channels  # always the same
+        return -(-int(library.restore_narrow_scratch(width)) // 2)
+
+    @classmethod
+    def ordered(cls, weight: Tensor) -> Tensor:
+        """Return (3, pairs, 16, 2), bfloat16: see the library."""
+        taps = weight.permute(2, 3, 1, 0).reshape(3, 3 * _CHANNELS // 2, 2, _CHANNELS)
+        return taps.transpose(2, 3).contiguous().to(torch.bfloat16)
+
+    @classmethod
+    def takes_each(cls, conv: nn.Conv2d) -> bool:
+        return conv.in_channels == conv.out_channels == _CHANNELS and CompiledConv3x3.takes(conv)
+
+
+def _library() -> ctypes.CDLL | None:
+    return load_library(LIBRARY, _declare)
+
+
+def _declare(library: ctypes.CDLL) -> bool:
+    is_ours = library.restore_narrow_interface() == _INTERFACE
+    library.restore_narrow_scratch.argtypes = [ctypes.c_int64]
+    library.restore_narrow_scratch.restype = ctypes.c_int64
+    declare_block(library.restore_narrow_block)
+    return is_ours and bool(library.restore_narrow_supported())
