@@ -25,7 +25,7 @@ T = TypeVar("T")
 # DiffResNet over one round of tiles of 192² to 640² (AVX2), and a fifth more. Not measured on GPUs.
 # ``Any`` is the network's own config class.
 BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: 18 * _in_blocks(config.width),
+    "mimo-unet": lambda config: 16 * _in_blocks(config.width),
     "mprnet": lambda config: 60 * int(config.features),
     "mprnet-local": lambda config: (
         18 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 260

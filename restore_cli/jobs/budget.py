@@ -39,7 +39,7 @@ STREAM_LIMIT_BYTES = 1430 * MIB
 
 # Of a row of tiles as float32, what is held: its rows that are not finished, and a few that are, as
 # they are checked and made ready.
-_ROW_COPIES = 1.8
+_ROW_COPIES = 1.6
 # Likewise, of a coarser image: these, its rows before they are restored, and what has changed.
 _COARSE_COPIES = 4.0
 # Strips that are made ready and compressed, and windows on their way to the network.

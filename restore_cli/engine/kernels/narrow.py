@@ -1,4 +1,4 @@
-"""Residual blocks of 16 channels in bfloat16 on AVX-512, by our own library.
+"""Residual blocks of 16 or 24 channels in bfloat16 on AVX-512, by our own library.
 
 The library (`narrow.cpp`) is built on installation where a C++ compiler knows the instructions, and
 used where the processor has them: AMD's from Zen 4 and Intel's from Cooper Lake on, if they have no
@@ -21,7 +21,8 @@ from restore_cli.engine.kernels.library import is_switched_off, load_library
 LIBRARY: Final = Path(__file__).with_name("libnarrow.so")
 
 _INTERFACE: Final = 1  # of the library, see narrow.cpp
-_CHANNELS: Final = 16
+_CHANNELS: Final = (16, 24)
+_LANES: Final = 16
 
 
 def is_available() -> bool:
@@ -42,18 +43,20 @@ class ResidualBlock(CompiledBlock):
 
     @classmethod
     def scratch_floats(cls, library: ctypes.CDLL, width: int, channels: int) -> int:
-        del channels  # always the same
-        return -(-int(library.restore_narrow_scratch(width)) // 2)
+        return -(-int(library.restore_narrow_scratch(width, channels)) // 2)
 
     @classmethod
     def ordered(cls, weight: Tensor) -> Tensor:
-        """Return (3, pairs, 16, 2), bfloat16: see the library."""
-        taps = weight.permute(2, 3, 1, 0).reshape(3, 3 * _CHANNELS // 2, 2, _CHANNELS)
-        return taps.transpose(2, 3).contiguous().to(torch.bfloat16)
+        """Return (3, pairs, 16 or 32, 2), bfloat16: see the library."""
+        channels = len(weight)
+        taps = weight.permute(2, 3, 1, 0).reshape(3, 3 * channels // 2, 2, channels).transpose(2, 3)
+        again = taps[:, :, _LANES:]  # for a second pixel
+        return torch.cat((taps, again), dim=2).contiguous().to(torch.bfloat16)
 
     @classmethod
     def takes_each(cls, conv: nn.Conv2d) -> bool:
-        return conv.in_channels == conv.out_channels == _CHANNELS and CompiledConv3x3.takes(conv)
+        is_narrow = conv.in_channels == conv.out_channels and conv.in_channels in _CHANNELS
+        return is_narrow and CompiledConv3x3.takes(conv)
 
 
 def _library() -> ctypes.CDLL | None:
@@ -62,7 +65,7 @@ def _library() -> ctypes.CDLL | None:
 
 def _declare(library: ctypes.CDLL) -> bool:
     is_ours = library.restore_narrow_interface() == _INTERFACE
-    library.restore_narrow_scratch.argtypes = [ctypes.c_int64]
+    library.restore_narrow_scratch.argtypes = [ctypes.c_int64] * 2
     library.restore_narrow_scratch.restype = ctypes.c_int64
     declare_block(library.restore_narrow_block)
     return is_ours and bool(library.restore_narrow_supported())
