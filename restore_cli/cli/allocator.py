@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 TUNABLES = "GLIBC_TUNABLES"
@@ -38,12 +37,12 @@ _KEEP_FREED = ":".join(
     )
 )
 
-# Those that run a network over tensors of tens of megabytes; `bench` compares with programs that do
-# not set this.
+# Those that run a network over tensors of tens of megabytes. `bench` compares with programs that do
+# not set this, but what it plans is for commands that do.
 _COMMANDS = ("deblur", "denoise", "derain", "enhance", "upscale", "batch", "eval")
 
 
-def avoid_page_faults(arguments: Sequence[str]) -> None:
+def avoid_page_faults(arguments: list[str]) -> None:
     """Start the program anew with the C library told how to get memory, where that helps.
 
     The limits are read when a process begins, so there is no way to set them from inside. Does
@@ -52,7 +51,8 @@ def avoid_page_faults(arguments: Sequence[str]) -> None:
     Args:
         arguments: of the program.
     """
-    if not arguments or arguments[0] not in _COMMANDS or TUNABLES in os.environ:
+    plans = arguments[:1] == ["bench"] and "--plan" in arguments
+    if TUNABLES in os.environ or not (plans or set(arguments[:1]) & set(_COMMANDS)):
         return
     glibc = _glibc_version()
     if not sys.platform.startswith("linux") or glibc is None or not sys.orig_argv:

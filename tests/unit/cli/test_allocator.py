@@ -26,6 +26,12 @@ def test_the_same_program_with_the_same_arguments(started):
     assert environment["PATH"] == os.environ["PATH"]
 
 
+@pytest.mark.skipif(allocator._glibc_version() is None, reason="another C library")
+def test_what_is_planned_is_planned_for_commands_with_it(started):
+    allocator.avoid_page_faults(["bench", "--plan"])
+    assert len(started) == 1
+
+
 @pytest.mark.parametrize(
     ("glibc", "setting", "are_huge"),
     [
@@ -44,7 +50,9 @@ def test_freed_memory_is_kept_only_where_pages_are_small(tmp_path, glibc, settin
     assert ("hugetlb=1" in chosen, "trim_threshold" in chosen) == (are_huge, not are_huge)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["models", "list"], ["doctor"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["models", "list"], ["doctor"], ["bench", "-m", "mimo"]]
+)
 def test_commands_without_a_network_go_on_as_they_are(started, arguments):
     allocator.avoid_page_faults(arguments)
     assert started == []
