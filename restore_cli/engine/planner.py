@@ -140,7 +140,7 @@ def measure_speed(restorer: Restorer, plan: TilePlan) -> float:
     rows = int(_CALIBRATION_S / rate / wide) // _STEP * _STEP
     tall = min(plan.height, max(_WARM_SIDE, rows))
     seconds = _time(restorer, tall, wide, at_once)
-    if seconds < _CALIBRATION_S / 2:  # the first of a size also waits for its memory
+    if seconds < _CALIBRATION_S:  # the first of a size also waits for its memory
         seconds = min(seconds, _time(restorer, tall, wide, at_once))
     return seconds / (tall * wide)
 
