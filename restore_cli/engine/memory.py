@@ -37,8 +37,8 @@ BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
 }
 UNMEASURED_BYTES_PER_PIXEL = 8000
 
-# Of that, what bf16 takes on a CPU.
-BF16_SHARE = {"mimo-unet": 0.5, "mprnet-local": 0.5, "mprnet": 0.5, "mirnet": 0.5}
+# Those that take half of that in bf16 on a CPU; of the others it was not measured.
+_HALF_IN_BF16 = ("mimo-unet", "mprnet-local", "mprnet", "mirnet")
 
 # Where the C library was not told to take large blocks from the system in huge pages, as
 # `cli/allocator.py` does: what freed tensors leave that those of other sizes do not fit. Of two
@@ -98,7 +98,7 @@ def bytes_per_pixel(architecture: str, config: Any, precision: str = "fp32") -> 
     measured = BYTES_PER_PIXEL.get(architecture)
     if measured is None:
         return UNMEASURED_BYTES_PER_PIXEL
-    share = BF16_SHARE.get(architecture, 1.0) if precision == "bf16" else 1.0
+    share = 0.5 if precision == "bf16" and architecture in _HALF_IN_BF16 else 1.0
     has_huge_pages = "hugetlb=1" in os.environ.get("GLIBC_TUNABLES", "")
     return round(measured(config) * share * (1.0 if has_huge_pages else _LEFT_BEHIND))
 

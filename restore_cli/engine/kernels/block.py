@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels.conv3x3 import address, channels_last
+from restore_cli.engine.kernels.conv3x3 import address, channels_last, kept_bias
 from restore_cli.engine.kernels.library import required, scratch
 from restore_cli.engine.kernels.threads import Split
 
@@ -61,13 +61,16 @@ class CompiledBlock(ABC):
             conv1: the first one; `takes` accepts it together with the second.
             slope: factor of negative values between them; 0 is ReLU.
             conv2: the second one.
+
+        Raises:
+            ValueError: convolutions that cannot be computed with.
         """
         convs = conv1, conv2
-        self._weights = [self.ordered(conv.weight.detach().float()) for conv in convs]
-        self._biases = [
-            None if conv.bias is None else conv.bias.detach().float().contiguous().clone()
-            for conv in convs
-        ]
+        if not self.takes(*convs):
+            shapes = " and ".join(str(tuple(conv.weight.shape)) for conv in convs)
+            raise ValueError(f"no kernel for a block with weights of shape {shapes}")
+        self._weights = [self.ordered(conv.weight) for conv in convs]
+        self._biases = [kept_bias(conv.bias) for conv in convs]
         self._channels = conv1.in_channels
         self._slope = slope
 

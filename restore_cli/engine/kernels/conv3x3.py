@@ -74,7 +74,7 @@ class CompiledConv3x3(ABC):
         if bias is not None and bias.shape != weight.shape[:1]:
             raise ValueError(f"bias has shape {tuple(bias.shape)} for {weight.shape[0]} channels")
         self.weights = self.ordered(weight)
-        self.bias = None if bias is None else bias.detach().float().contiguous().clone()
+        self.bias = kept_bias(bias)
 
     def __call__(
         self,
@@ -300,6 +300,11 @@ def channels_last(image: Tensor, shape: tuple[int, int, int, int], dtype: torch.
             f"got {tuple(image.shape)}, {got}, on {image.device.type}"
         )
     return image.contiguous(memory_format=torch.channels_last)
+
+
+def kept_bias(bias: Tensor | None) -> Tensor | None:
+    """Return a copy of a bias, (out,), as libraries read it: float32, later changes not seen."""
+    return None if bias is None else bias.detach().float().contiguous().clone()
 
 
 def address(tensor: Tensor | None) -> int | None:

@@ -49,7 +49,8 @@ class ResidualBlock(CompiledBlock):
     def ordered(cls, weight: Tensor) -> Tensor:
         """Return (3, pairs, 16 or 32, 2), bfloat16: see the library."""
         channels = len(weight)
-        taps = weight.permute(2, 3, 1, 0).reshape(3, 3 * channels // 2, 2, channels).transpose(2, 3)
+        taps = weight.detach().permute(2, 3, 1, 0).reshape(3, 3 * channels // 2, 2, channels)
+        taps = taps.transpose(2, 3)
         again = taps[:, :, _LANES:]  # for a second pixel
         return torch.cat((taps, again), dim=2).contiguous().to(torch.bfloat16)
 

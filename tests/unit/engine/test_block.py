@@ -1,4 +1,4 @@
-"""Residual blocks in one pass: AMX's, and those of 16 channels on AVX-512."""
+"""Residual blocks in one pass: AMX's, and those of few channels on AVX-512."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def wherever(kernels, *values, name):
 
 
 EACH = [wherever(amx, name="amx"), wherever(narrow, name="narrow")]
+IN_PLACE = [
+    wherever(amx, 32, name="amx-32"),
+    *(wherever(narrow, channels, name=f"narrow-{channels}") for channels in CHANNELS[narrow]),
+]
 EACH_WIDTH = [
     wherever(kernels, channels, name=f"{kernels.__name__.rpartition('.')[2]}-{channels}")
     for kernels, widths in CHANNELS.items()
@@ -67,13 +71,13 @@ def test_as_both_convolutions(kind, channels, size, bias):
     )
 
 
-@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize(("kind", "channels"), IN_PLACE)
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("size", [(130, 140), (5, 4000)])  # the latter in parts of a row each
-def test_in_place(kind, threads, size):
-    first, second = block_of(16)
+def test_in_place(kind, channels, threads, size):
+    first, second = block_of(channels)
     block = kind(first, 0.0, second)
-    x = rounded(2, 16, *size).contiguous(memory_format=torch.channels_last)
+    x = rounded(2, channels, *size).contiguous(memory_format=torch.channels_last)
     wanted = block(x)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -101,6 +105,8 @@ def test_as_many_channels_all_along(kind):
     assert kind.takes(layers[0], layers[0])
     assert not kind.takes(layers[0], layers[1])
     assert not kind.takes(layers[1], layers[2])
+    with pytest.raises(ValueError, match="no kernel for a block"):
+        kind(layers[0], 0.0, layers[1])
 
 
 @pytest.mark.skipif(not narrow.is_available(), reason="no such kernels here")

@@ -84,8 +84,8 @@ def test_bytes_per_pixel_in_bf16(architecture):
     assert half == round(full / 2)
 
 
-def test_freed_memory_that_is_left_counts(monkeypatch, with_huge_pages):
-    del with_huge_pages
+@pytest.mark.usefixtures("with_huge_pages")
+def test_freed_memory_that_is_left_counts(monkeypatch):
     config = make_config("mimo-unet", {})
     least = bytes_per_pixel("mimo-unet", config)
     monkeypatch.delenv("GLIBC_TUNABLES")
