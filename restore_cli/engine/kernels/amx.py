@@ -85,8 +85,8 @@ class ResidualBlock(CompiledBlock):
         return library.restore_amx_block
 
     @classmethod
-    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels: int) -> int:
-        return Conv3x3.scratch_floats(library, width, channels)
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
+        return Conv3x3.scratch_floats(library, width, channels_in)
 
     @classmethod
     def ordered(cls, weight: Tensor) -> Tensor:

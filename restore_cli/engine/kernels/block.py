@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import ctypes
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from restore_cli.engine.kernels.conv3x3 import address, channels_last, kept_bias
-from restore_cli.engine.kernels.library import required, scratch
+from restore_cli.engine.kernels.library import CompiledKernel, required, scratch
 from restore_cli.engine.kernels.threads import Split
 
 _REACH: Final = 2  # rows that a residual block sees on either side
 
 
-class CompiledBlock(ABC):
+class CompiledBlock(CompiledKernel):
     """Two 3×3 convolutions with an activation between them, plus their input.
 
     What is between them is rounded as a result is, and never written to memory. Runs without the
     interpreter's lock, on as many threads as torch may use where it is called.
     """
-
-    @staticmethod
-    @abstractmethod
-    def library() -> ctypes.CDLL | None:
-        """Return the library, or None where there is none to run."""
-
-    @classmethod
-    @abstractmethod
-    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
-        """Return its block, see :func:`declare_block`."""
-
-    @classmethod
-    @abstractmethod
-    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels: int) -> int:
-        """Return how much scratch memory a call needs."""
 
     @classmethod
     @abstractmethod

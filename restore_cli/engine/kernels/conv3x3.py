@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels.library import required, scratch
+from restore_cli.engine.kernels.library import CompiledKernel, required, scratch
 from restore_cli.engine.kernels.threads import Split
 
 _MULTIPLE = 8  # of which there are so many channels
 _MOST_CHANNELS = 512  # more were not measured
 
 
-class CompiledConv3x3(ABC):
+class CompiledConv3x3(CompiledKernel):
     """A 3×3 convolution with stride 1 and a zero padding of 1, for inference on the CPU.
 
     Runs without the interpreter's lock, on as many threads as torch may use where it is called;
@@ -25,21 +25,6 @@ class CompiledConv3x3(ABC):
     """
 
     dtype: ClassVar[torch.dtype]  # of images; weights and biases are float32
-
-    @staticmethod
-    @abstractmethod
-    def library() -> ctypes.CDLL | None:
-        """Return the library, or None where there is none to run."""
-
-    @classmethod
-    @abstractmethod
-    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
-        """Return its convolution, as it is declared here."""
-
-    @classmethod
-    @abstractmethod
-    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
-        """Return how much scratch memory a call needs."""
 
     @classmethod
     @abstractmethod

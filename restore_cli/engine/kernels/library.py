@@ -7,8 +7,10 @@ import functools
 import logging
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,6 +52,25 @@ def required(library: ctypes.CDLL | None) -> ctypes.CDLL:
     if library is None:
         raise RuntimeError("the compiled kernels are not available")
     return library
+
+
+class CompiledKernel(ABC):
+    """What is computed by a function of a library."""
+
+    @staticmethod
+    @abstractmethod
+    def library() -> ctypes.CDLL | None:
+        """Return the library, or None where there is none to run."""
+
+    @classmethod
+    @abstractmethod
+    def function(cls, library: ctypes.CDLL) -> Any:  # noqa: ANN401 - ctypes' own
+        """Return its function, declared."""
+
+    @classmethod
+    @abstractmethod
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
+        """Return how much scratch memory a call needs."""
 
 
 class _Memory(threading.local):

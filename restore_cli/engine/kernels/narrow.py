@@ -42,8 +42,8 @@ class ResidualBlock(CompiledBlock):
         return library.restore_narrow_block
 
     @classmethod
-    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels: int) -> int:
-        return -(-int(library.restore_narrow_scratch(width, channels)) // 2)
+    def scratch_floats(cls, library: ctypes.CDLL, width: int, channels_in: int) -> int:
+        return -(-int(library.restore_narrow_scratch(width, channels_in)) // 2)
 
     @classmethod
     def ordered(cls, weight: Tensor) -> Tensor:
