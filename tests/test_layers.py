@@ -1,9 +1,9 @@
-"""Who may import whom, how long a file may be, and where pickles may be read."""
+"""Checks the house: who imports whom, no circles, short files, few places that read pickles."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "models": set(),
     "metrics": set(),
     "degradations": set(),
+    "classical": {"imaging"},
+    "deconvolution": {"imaging"},
     "imaging": {"atomic", "errors"},
     "weights": {"models", "atomic", "errors"},
     "engine": {"models", "weights", "errors"},
@@ -36,7 +38,11 @@ MAY_IMPORT = {
         "atomic",
         "errors",
     },
+    "methods": {"engine", "weights", "models", "atomic", "errors"},
     "jobs": {
+        "methods",
+        "classical",
+        "deconvolution",
         "engine",
         "imaging",
         "weights",
@@ -121,6 +127,60 @@ def test_imports_point_one_way(trees):
             if imported_layer(module) not in allowed
         ]
     assert not wrong
+
+
+def test_no_files_import_each_other_in_a_circle(trees):
+    """Type-only imports count: a reader follows them, too."""
+    modules = {module_of(path): path for path in trees}
+    arrows = {
+        module: set(imported_files(trees[path], modules)) - {module}
+        for module, path in modules.items()
+    }
+    assert circles(arrows) == []
+
+
+def test_a_circle_is_found():
+    arrows = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}
+    assert circles(arrows) == [{"b", "c"}]
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_files(tree: ast.AST, modules: Iterable[str]) -> Iterator[str]:
+    """Yield the modules of ours that a file names, of a package the ones it takes from it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found = inner if inner in modules else node.module
+                if found in modules:
+                    yield found
+
+
+def circles(arrows: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the sets of modules that reach each other."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = list(arrows[start])
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += arrows[module]
+        return seen
+
+    reach = {module: reached(module) for module in arrows}
+    found: list[set[str]] = []
+    for module in arrows:
+        circle = {other for other in reach[module] if module in reach[other]}
+        if circle and circle not in found:
+            found.append(circle)
+    return found
 
 
 def test_layers_without_torch_have_none(trees):

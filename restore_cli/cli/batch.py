@@ -20,7 +20,7 @@ from restore_cli.errors import UsageError
 if TYPE_CHECKING:
     from restore_cli.jobs.batch.pipeline import Stop
     from restore_cli.jobs.batch.report import BatchOptions, BatchReport
-    from restore_cli.jobs.restore import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions
 
 TaskName = Literal["deblur", "denoise", "derain", "enhance", "upscale"]
 EngineName = Literal["local", "ray"]
@@ -228,7 +228,7 @@ def batch(
     if engine == "local" and (ray_address or workers):
         raise UsageError("--ray-address and --workers go with --engine ray")
     from restore_cli.jobs.batch.report import BatchOptions
-    from restore_cli.jobs.restore import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions
 
     part, parts = shard.split("/")
     chosen = RestoreOptions(
@@ -268,8 +268,8 @@ def batch(
 
 def run(paths: list[str], output: str | None, chosen: RestoreOptions, which: BatchOptions) -> None:
     """Restore and show what became of it."""
-    from restore_cli.jobs.batch.job import restore_batch
     from restore_cli.jobs.batch.pipeline import Stop
+    from restore_cli.jobs.batch.run import restore_batch
 
     stop = Stop()
     with shown_batch(console) as shown, _stopped_by_signals(stop) as received:

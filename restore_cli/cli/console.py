@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from restore_cli.errors import RestoreError
-from restore_cli.jobs.report import JsonObject, error_to_dict
+from restore_cli.jobs.json_report import JsonObject, error_to_dict
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

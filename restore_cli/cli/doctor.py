@@ -22,7 +22,7 @@ def doctor(json: options.JsonData = False, debug: options.Debug = False) -> None
     cannot be read or written.
     """
     from restore_cli.cli.settings import PROJECT_FILE, user_file
-    from restore_cli.jobs.doctor import examine
+    from restore_cli.jobs.doctor.run import examine
 
     report = examine(settings_files=(PROJECT_FILE, str(user_file())))
     if json:

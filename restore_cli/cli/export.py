@@ -52,7 +52,7 @@ def export(
     if output == "-":
         raise UsageError("an ONNX file is not written to a pipe", hint="name a file with -o")
 
-    from restore_cli.jobs.export_onnx import export_onnx  # torch loads here
+    from restore_cli.jobs.export.run import export_onnx  # torch loads here
 
     console.info(f"exporting {model}: seconds to minutes, by the number of its layers")
     wanted = None if size is None else options.picture_size(size)

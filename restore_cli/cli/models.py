@@ -11,7 +11,7 @@ import typer
 from restore_cli.cli import options
 from restore_cli.cli.console import console
 from restore_cli.errors import WeightsError
-from restore_cli.jobs.report import JsonObject
+from restore_cli.jobs.json_report import JsonObject
 
 if TYPE_CHECKING:
     from restore_cli.jobs.model_facts import ModelFacts

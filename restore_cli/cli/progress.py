@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from restore_cli.cli.console import Console, is_terminal, rich_console
-from restore_cli.jobs.report import Event, FileResult, OnEvent
+from restore_cli.jobs.restore.report import Event, FileResult, OnEvent
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -13,10 +13,10 @@ from restore_cli.cli import options
 from restore_cli.cli.console import console
 from restore_cli.cli.progress import shown_progress
 from restore_cli.errors import UsageError
-from restore_cli.jobs.report import FileResult, RestoreReport
+from restore_cli.jobs.restore.report import FileResult, RestoreReport
 
 if TYPE_CHECKING:
-    from restore_cli.jobs.restore import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
         debug: options.Debug = False,
     ) -> None:
         named = require_inputs(inputs, row.task)
-        from restore_cli.jobs.restore import RestoreOptions
+        from restore_cli.jobs.restore.options import RestoreOptions
 
         chosen = RestoreOptions(
             task=row.task,
@@ -182,7 +182,7 @@ def require_inputs(inputs: list[str] | None, command: str) -> list[str]:
 
 def run(inputs: list[str], output: str | None, chosen: RestoreOptions) -> None:
     """Restore and show what became of it."""
-    from restore_cli.jobs.restore import restore_files
+    from restore_cli.jobs.restore.run import restore_files
 
     console.stdout_is_image = output == "-" or (output is None and inputs == ["-"])
     with shown_progress(console) as on_event:

@@ -11,7 +11,7 @@ import typer
 from restore_cli.cli import options
 from restore_cli.cli.console import console
 from restore_cli.errors import RestoreError, UsageError, WeightsError
-from restore_cli.jobs.report import JsonObject, error_to_dict
+from restore_cli.jobs.json_report import JsonObject, error_to_dict
 
 if TYPE_CHECKING:
     from restore_cli.weights.inventory import Held

@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from restore_cli.data.augment import Augmentation, random_crop
 from restore_cli.data.pairs import Pair
 from restore_cli.data.photos import Photo, PhotoCache
+from restore_cli.data.text_pages import text_page
 from restore_cli.errors import ImageError
-from restore_cli.imaging.text import text_page
 
 Address = tuple[int, int, int, int]  # step, slot in the global batch, patch side, place in the run
 

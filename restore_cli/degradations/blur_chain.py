@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor
 
 from restore_cli.degradations.compression import sometimes_jpeg
-from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import lift_highlights, to_display, to_linear
 from restore_cli.degradations.motion import (
     hand_shake,
@@ -21,6 +20,7 @@ from restore_cli.degradations.motion import (
 )
 from restore_cli.degradations.noise import poisson_gaussian
 from restore_cli.degradations.optics import convolve, disc_kernels, oval_kernels
+from restore_cli.degradations.random import chosen, log_uniform, uniform
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from restore_cli.degradations.draws import chosen, uniform
+from restore_cli.degradations.random import chosen, uniform
 
 # Quantisation of luminance and chrominance at quality 50: ITU-T T.81, tables K.1 and K.2.
 _LUMA = (

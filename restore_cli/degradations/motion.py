@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from restore_cli.degradations.draws import log_uniform, uniform
+from restore_cli.degradations.random import log_uniform, uniform
 
 
 def smooth_paths(

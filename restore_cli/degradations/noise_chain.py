@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.noise import demosaicked, poisson_gaussian, white_gaussian
 from restore_cli.degradations.optics import convolve, gaussian_kernels
 from restore_cli.degradations.pixel_chain import PixelChain
+from restore_cli.degradations.random import chosen, log_uniform, uniform
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from restore_cli.degradations.draws import chosen, log_uniform, uniform
 from restore_cli.degradations.light import to_display, to_linear
 from restore_cli.degradations.optics import convolve, line_kernels
 from restore_cli.degradations.pixel_chain import PixelChain
+from restore_cli.degradations.random import chosen, log_uniform, uniform
 
 _SLANT_SPREAD = math.radians(4)  # of one layer's streaks against the other's
 

@@ -9,10 +9,14 @@ from typing import Literal
 
 from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging import heif_codec, netpbm_codec, opencv_codec, psd_codec, tiff_codec
+from restore_cli.imaging import opencv_codec
+from restore_cli.imaging.heif import codec as heif_codec
 from restore_cli.imaging.image import Depth, Image, Metadata
 from restore_cli.imaging.metadata import fitting_icc, orient, upright_metadata, with_size
+from restore_cli.imaging.netpbm import codec as netpbm_codec
+from restore_cli.imaging.psd import codec as psd_codec
 from restore_cli.imaging.signatures import identify
+from restore_cli.imaging.tiff import codec as tiff_codec
 
 Notes = tuple[str, ...]
 Encoder = Callable[[Image, Depth, int | None], tuple[bytes, Notes]]

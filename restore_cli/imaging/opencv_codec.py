@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging import boxes, jpeg_segments, png_chunks
+from restore_cli.imaging import boxes
 from restore_cli.imaging.colour import cmyk_to_srgb
 from restore_cli.imaging.image import Depth, Image, Metadata, Pixels
+from restore_cli.imaging.jpeg import segments as jpeg_segments
 from restore_cli.imaging.limits import check_size
 from restore_cli.imaging.metadata import sane_dpi
-from restore_cli.imaging.native import native_messages, reason
+from restore_cli.imaging.native_stderr import native_messages, reason
 from restore_cli.imaging.pixels import from_float, join_alpha, split_alpha, to_float
+from restore_cli.imaging.png import chunks as png_chunks
 
 Samples = NDArray[Any]
 

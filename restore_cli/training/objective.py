@@ -16,7 +16,7 @@ from models.losses.pyramid import scaled_targets, subsampled_targets
 from models.registry import architecture
 from restore_cli.training.config import LossConfig, TrainConfig
 from restore_cli.training.critic import Critic
-from restore_cli.training.judges import feature_loss
+from restore_cli.training.perceptual import feature_loss
 
 Images = Sequence[Tensor]
 Term = Callable[[Images, Images], Tensor]  # stages, targets → loss

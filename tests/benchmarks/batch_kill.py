@@ -266,7 +266,7 @@ def main() -> None:
         places = (folder / "in", folder / "out", folder / "narrow.safetensors")
         if chosen.fork:  # loaded once, for all runs
             import restore_cli.engine.restorer
-            import restore_cli.jobs.batch.job  # noqa: F401
+            import restore_cli.jobs.batch.run  # noqa: F401
         killer = Killer(*places, random.Random(chosen.seed), is_forked=chosen.fork)
         counts = killer.run(chosen.kills, chosen.together, chosen.minutes * 60)
     seconds = round(time.monotonic() - begun_s)

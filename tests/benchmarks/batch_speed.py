@@ -19,11 +19,11 @@ import numpy as np
 
 from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
-from restore_cli.jobs.batch import job
-from restore_cli.jobs.batch.job import restore_batch
-from restore_cli.jobs.load_restorer import load_restorer
-from restore_cli.jobs.restore import RestoreOptions
-from restore_cli.jobs.task_model import choose_model
+from restore_cli.jobs.batch import run as job
+from restore_cli.jobs.batch.run import restore_batch
+from restore_cli.jobs.restore.model_choice import choose_model
+from restore_cli.jobs.restore.options import RestoreOptions
+from restore_cli.methods.network import load_restorer
 
 SUFFIXES = ("png", "jpg")
 

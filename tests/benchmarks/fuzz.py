@@ -45,8 +45,10 @@ from unittest import mock
 from restore_cli.errors import RestoreError
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.limits import VARIABLE
-from restore_cli.jobs import opened, restore
-from restore_cli.jobs.restore import RestoreOptions, restore_files
+from restore_cli.jobs.restore import opening as opened
+from restore_cli.jobs.restore import run as restore
+from restore_cli.jobs.restore.options import RestoreOptions
+from restore_cli.jobs.restore.run import restore_files
 from tests.benchmarks.batch_kill import make_model
 from tests.benchmarks.fuzz_corpus import Seed, corpus
 from tests.benchmarks.mutations import mutated

@@ -25,7 +25,7 @@ from restore_cli.cli.app import run
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.limits import DEFAULT_MAX_PIXELS
-from restore_cli.jobs.batch.per_file import measure
+from restore_cli.jobs.batch.steps import measure
 
 HEAD = """# Odd files
 

@@ -13,7 +13,8 @@ from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.listing import is_image
 from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
-from restore_cli.jobs.batch.storage import Entry, Storage, scheme_of, storage_for
+from restore_cli.jobs.batch.storage.base import Entry, Storage, scheme_of
+from restore_cli.jobs.batch.storage.opening import storage_for
 from restore_cli.jobs.batch.videos import why_left_out
 
 _MAGIC = frozenset("*?[")

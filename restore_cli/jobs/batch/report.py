@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from restore_cli.errors import ImageError, RestoreError
-from restore_cli.jobs.report import JsonObject, error_to_dict
+from restore_cli.jobs.json_report import JsonObject, error_to_dict
 
 Status = Literal["done", "skipped", "failed", "planned"]
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from restore_cli import __version__
-from restore_cli.jobs.report import JsonObject
+from restore_cli.jobs.json_report import JsonObject
 from restore_cli.weights.store import file_sha256, locate
 
 if TYPE_CHECKING:
-    from restore_cli.jobs.restore import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions
 
 # Of the options: what decides where results go, not what they are. The model counts by its bytes.
 _ELSEWHERE = ("model", "overwrite", "in_place", "dry_run")

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 from restore_cli.errors import ImageError
 from restore_cli.imaging.video.formats import video_format
 from restore_cli.imaging.video.library import INSTALL, library
-from restore_cli.jobs.batch.local import LocalResults, LocalStorage
 from restore_cli.jobs.batch.report import Item
-from restore_cli.jobs.batch.storage import Results, Staged, Storage, storage_for
-from restore_cli.jobs.budget import Budget
-from restore_cli.jobs.open_video import open_video
-from restore_cli.jobs.report import FileResult
-from restore_cli.jobs.restore_image import OnTile
-from restore_cli.jobs.targets import Target
-from restore_cli.jobs.video import restore_video, share_video, video_result
+from restore_cli.jobs.batch.storage.base import Results, Staged, Storage
+from restore_cli.jobs.batch.storage.local import LocalResults, LocalStorage
+from restore_cli.jobs.batch.storage.opening import storage_for
+from restore_cli.jobs.restore.memory_budget import Budget
+from restore_cli.jobs.restore.pixels import OnTile
+from restore_cli.jobs.restore.report import FileResult
+from restore_cli.jobs.restore.targets import Target
+from restore_cli.jobs.restore.video import restore_video, share_video, video_result
+from restore_cli.jobs.restore.video_files import open_video
 
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
-    from restore_cli.jobs.restore import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions
 
 
 def why_left_out(name: str, storage: Storage) -> str:

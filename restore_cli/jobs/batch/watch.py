@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.report import Item
-from restore_cli.jobs.batch.storage import Signature, storage_for
+from restore_cli.jobs.batch.storage.base import Signature
+from restore_cli.jobs.batch.storage.opening import storage_for
 
 _PAUSE_S = 0.1  # between two looks at whether to stop
 

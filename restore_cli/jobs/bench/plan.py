@@ -10,10 +10,10 @@ from pathlib import Path
 from restore_cli.engine.restorer import Restorer
 from restore_cli.jobs.bench.run import BenchOptions
 from restore_cli.jobs.bench.subjects import Subject, subject
-from restore_cli.jobs.budget import STREAM_PIXELS, Budget, ImageBytes, program_bytes
-from restore_cli.jobs.plan import share_in_parts, share_whole, variant_of
-from restore_cli.jobs.report import JsonObject
-from restore_cli.jobs.speed import speed
+from restore_cli.jobs.json_report import JsonObject
+from restore_cli.jobs.restore.memory_budget import STREAM_PIXELS, Budget, ImageBytes, program_bytes
+from restore_cli.jobs.restore.prediction import share_in_parts, share_whole, variant_of
+from restore_cli.methods.speed_history import speed
 
 # A TIFF as most are: three channels of 16 bits, small strips.
 _CHANNELS, _SAMPLE_BYTES, _STRIP_ROWS = 3, 2, 16

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from restore_cli.jobs.report import JsonObject
+from restore_cli.jobs.json_report import JsonObject
 
 PLAIN, RESTORE = "plain", "restore"
 

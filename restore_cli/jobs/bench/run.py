@@ -22,7 +22,7 @@ from restore_cli.jobs.bench.report import PLAIN, RESTORE, BenchReport, Ceiling, 
 from restore_cli.jobs.bench.subjects import Subject, count_gflop, picture, subject
 from restore_cli.jobs.bench.timing import Probe, interleaved, probes, warm_up
 from restore_cli.jobs.bench.variants import Engine, Plain, Rival, Runner, Variant
-from restore_cli.jobs.onnx_session import OnnxSession
+from restore_cli.methods.onnx_session import OnnxSession
 from restore_cli.metrics.distortion import psnr_db
 
 Say = Callable[[str], None]

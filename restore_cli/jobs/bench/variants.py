@@ -18,7 +18,7 @@ from restore_cli.engine.device import choose_device
 from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.restorer import Pooling, Restorer
 from restore_cli.jobs.bench.report import PLAIN, RESTORE
-from restore_cli.jobs.onnx_session import OnnxSession
+from restore_cli.methods.onnx_session import OnnxSession
 from restore_cli.weights.files import load_model
 
 # What sides are padded to for a network that does not say; most halve their picture three times.

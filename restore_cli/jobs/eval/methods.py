@@ -11,20 +11,20 @@ from typing import Literal, Protocol
 
 import torch
 
+from restore_cli.classical.nonlocal_means import nonlocal_means
 from restore_cli.data.pairs import images_below
+from restore_cli.deconvolution.classical import richardson_lucy, wiener
 from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
 from restore_cli.engine.restorer import Pooling
 from restore_cli.errors import ImageError, UsageError, WeightsError
-from restore_cli.imaging.deconvolution import richardson_lucy, wiener
 from restore_cli.imaging.formats import read_image
-from restore_cli.imaging.nonlocal_means import nonlocal_means
 from restore_cli.jobs.bench.variants import OnnxRunner
 from restore_cli.jobs.eval.pictures import PictureSet, Sample, as_grey
 from restore_cli.jobs.eval.report import MethodFacts
-from restore_cli.jobs.load_restorer import load_restorer
-from restore_cli.jobs.onnx_session import OnnxSession
-from restore_cli.jobs.task_model import choose_model
+from restore_cli.jobs.restore.model_choice import choose_model
+from restore_cli.methods.network import load_restorer
+from restore_cli.methods.onnx_session import OnnxSession
 
 Rival = Literal["nlm", "wiener", "richardson-lucy"]
 

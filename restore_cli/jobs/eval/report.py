@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from restore_cli.jobs.report import JsonObject
+from restore_cli.jobs.json_report import JsonObject
 
 CSV_COLUMNS = (
     "set",

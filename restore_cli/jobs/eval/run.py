@@ -32,7 +32,7 @@ from restore_cli.jobs.eval.report import (
     as_csv,
     ignore_steps,
 )
-from restore_cli.jobs.report import JsonObject
+from restore_cli.jobs.json_report import JsonObject
 from restore_cli.metrics.alignment import BORDER, aligned
 from restore_cli.metrics.distortion import SSIM_WINDOW, psnr_db, ssim
 

@@ -15,7 +15,7 @@ from restore_cli.cli.console import Console
 from restore_cli.errors import ImageError
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.report import BatchEvent, BatchOptions, BatchReport, Item, Outcome
-from restore_cli.jobs.restore import RestoreOptions
+from restore_cli.jobs.restore.options import RestoreOptions
 
 ITEM = Item("in/a.png", "a.png", "a.png")
 DONE = Outcome(ITEM, "done", "out/a.png", width=4, height=2, seconds=1.5)
@@ -43,7 +43,7 @@ def job(monkeypatch, tmp_path):
     job.calls = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("restore_cli.jobs.batch.job.restore_batch", job)
+    monkeypatch.setattr("restore_cli.jobs.batch.run.restore_batch", job)
     return job
 
 

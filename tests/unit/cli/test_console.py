@@ -9,7 +9,7 @@ from restore_cli.cli import console as module
 from restore_cli.cli.console import Console
 from restore_cli.cli.progress import PlainProgress, shown_progress
 from restore_cli.errors import ImageError
-from restore_cli.jobs.report import Event, FileResult
+from restore_cli.jobs.restore.report import Event, FileResult
 
 
 class Terminal(io.StringIO):

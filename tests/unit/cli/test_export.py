@@ -11,7 +11,7 @@ from restore_cli.cli import app as module
 @pytest.fixture
 def calls(monkeypatch):
     """What the job is asked for; it answers as the real one does."""
-    from restore_cli.jobs import export_onnx
+    from restore_cli.jobs.export import run as export_onnx
 
     asked = []
 

@@ -6,8 +6,8 @@ import pytest
 
 from restore_cli.cli import app as module
 from restore_cli.errors import ImageError
-from restore_cli.jobs.report import FileResult, RestoreReport
-from restore_cli.jobs.restore import RestoreOptions
+from restore_cli.jobs.restore.options import RestoreOptions
+from restore_cli.jobs.restore.report import FileResult, RestoreReport
 
 DONE = FileResult("a.png", "b.png", "done", 4, 2, 3, "uint8", seconds=1.5)
 FAILED = FileResult("c.png", "d.png", "failed", error=ImageError("bad", path="c.png"))
@@ -37,7 +37,7 @@ def job(monkeypatch, tmp_path):
     job = Job()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("restore_cli.jobs.restore.restore_files", job)
+    monkeypatch.setattr("restore_cli.jobs.restore.run.restore_files", job)
     return job
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from restore_cli.errors import ImageError
 from restore_cli.jobs.batch.claims import CLAIMS_FOLDER, LockClaims, NoClaims, claim_key, claims_in
-from restore_cli.jobs.batch.leftovers import remove_leftovers
+from restore_cli.jobs.batch.stale_files import remove_leftovers
 
 KEY = claim_key("a.png")
 

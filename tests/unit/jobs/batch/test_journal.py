@@ -7,7 +7,8 @@ import os
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal, Record
+from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal
+from restore_cli.jobs.batch.record import Record
 
 RECORD = Record(
     "done", "a.png", "a.jpg", "1" * 64, "settings", (3, 4, 5, 6), "2" * 64, 17, (17, 8, 9, 10),

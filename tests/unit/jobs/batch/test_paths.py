@@ -12,9 +12,9 @@ from restore_cli.imaging.formats import encode_image, write_image
 from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch.claims import CLAIMS_FOLDER, claim_key
 from restore_cli.jobs.batch.inputs import names_in
-from restore_cli.jobs.batch.job import restore_batch
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
-from restore_cli.jobs.restore import RestoreOptions
+from restore_cli.jobs.batch.run import restore_batch
+from restore_cli.jobs.restore.options import RestoreOptions
 
 PICTURE = encode_image(Image(np.full((9, 12, 3), 0.5, np.float32)), format="png")
 

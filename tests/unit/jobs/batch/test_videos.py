@@ -10,11 +10,11 @@ import pytest
 from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch.inputs import Found, Selection, find_inputs
-from restore_cli.jobs.batch.job import restore_batch
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop
-from restore_cli.jobs.batch.plan import result_name
-from restore_cli.jobs.restore import RestoreOptions
+from restore_cli.jobs.batch.result_names import result_name
+from restore_cli.jobs.batch.run import restore_batch
+from restore_cli.jobs.restore.options import RestoreOptions
 from tests.unit.imaging.video.clips import frames_of, write_clip
 
 FRAME = b"FRAME\n" + bytes(range(256)) * 6  # 32×32 in 4:2:0

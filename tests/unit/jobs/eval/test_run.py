@@ -14,7 +14,7 @@ from restore_cli.jobs.eval import methods as module
 from restore_cli.jobs.eval.methods import MethodOptions, load_methods
 from restore_cli.jobs.eval.pictures import Degrading, find_pictures
 from restore_cli.jobs.eval.run import EvalOptions, evaluate
-from tests.unit.jobs.test_onnx_session import network
+from tests.unit.methods.test_onnx_session import network
 
 
 def measured(data, *, how=None, **methods):

@@ -1,0 +1,159 @@
+"""One worker of a cluster: does with a file what one machine does, and answers with a few words."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from restore_cli.errors import RestoreError, WeightsError
+from restore_cli.jobs.batch.claims import NoClaims, claims_in
+from restore_cli.jobs.batch.file_stages import BatchStoppedError, FileStages
+from restore_cli.jobs.batch.memory_shares import BatchMemory
+from restore_cli.jobs.batch.pipeline import Stop
+from restore_cli.jobs.batch.ray.messages import Answer, Task
+from restore_cli.jobs.batch.ray.worker_reports import Announcements
+from restore_cli.jobs.batch.record import Record
+from restore_cli.jobs.batch.report import BatchEvent, Item, Outcome
+from restore_cli.jobs.batch.settings import settings_key, settings_of
+from restore_cli.jobs.batch.storage.base import Results
+from restore_cli.jobs.batch.storage.local import LocalResults
+from restore_cli.jobs.batch.storage.opening import results_in
+from restore_cli.jobs.json_report import JsonObject
+from restore_cli.methods.network import load_restorer
+from restore_cli.weights.store import locate
+
+if TYPE_CHECKING:
+    from restore_cli.engine.restorer import Restorer
+    from restore_cli.jobs.restore.options import RestoreOptions
+
+_RETRY_S = 0.2  # between two looks at what another process is at work on
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """How a worker restores; the same for all of them."""
+
+    model: str
+    options: RestoreOptions
+    settings: str  # their checksum, on the driver's machine
+    folder: str  # of the results: a URL, or a path that holds on every machine
+
+
+class BatchWorker:
+    """Restores one file after another; begun with the first one, so that errors are answers."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._journal = WorkerJournal(results_in(setup.folder))
+        self._stages: FileStages | None = None
+        self._restorer: Restorer | None = None
+        self._outcome: Outcome | None = None
+
+    def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
+        """Take a task from a row of a table, and return the row of its answer."""
+        return {"answer": self.answer(Task.of_bytes(row["task"])).to_bytes()}
+
+    def answer(self, task: Task) -> Answer:
+        """Restore a file, and say what became of it."""
+        self._journal.begin(task)
+        self._outcome = None
+        try:
+            self._restore(task.item)
+        except RestoreError as error:
+            cause = error.__cause__ if isinstance(error, BatchStoppedError) else None
+            stopped_by = cause if isinstance(cause, RestoreError) else error
+            return Answer(task.number, None, stopped_by=stopped_by)
+        return Answer(task.number, self._outcome, tuple(self._journal.records))
+
+    def _restore(self, item: Item) -> None:
+        if self._stages is None:
+            self._stages = self._begun()
+        stages = self._stages
+        work = stages.prepare(item)
+        while stages.deferred:  # a worker that was given up is at work on it still
+            stages.deferred.clear()
+            time.sleep(_RETRY_S)
+            work = stages.prepare(item)
+        if work is None:
+            return
+        try:
+            stages.compute(work)
+            stages.finish(work)
+        except BaseException:
+            stages.drop(work)
+            raise
+
+    def _begun(self) -> FileStages:
+        """Return what does the work.
+
+        Raises:
+            RestoreError: this machine cannot take part.
+        """
+        setup, results = self._setup, self._journal.results
+        if settings_key(settings_of(setup.options, setup.model)) != setup.settings:
+            hint = "install the same restore-cli, and have the same weights, on every machine"
+            raise WeightsError(f"differ on {platform.node()}", path=setup.model, hint=hint)
+        weights_bytes = locate(setup.model).stat().st_size
+        return FileStages(
+            options=setup.options,
+            settings=setup.settings,
+            results=results,
+            journal=self._journal,
+            claims=claims_in(results.root) if isinstance(results, LocalResults) else NoClaims(),
+            memory=BatchMemory(weights_bytes, setup.options.max_memory_bytes),
+            load=self._load,
+            stop=Stop(),
+            tell=self._hear,
+            retry_failed=True,  # the driver has sorted out what is not to be tried again
+        )
+
+    def _load(self) -> Restorer:
+        if self._restorer is None:
+            try:
+                self._restorer = load_restorer(self._setup.model, self._setup.options)
+            except RestoreError as error:
+                raise BatchStoppedError(error) from error
+        return self._restorer
+
+    def _hear(self, event: BatchEvent) -> None:
+        if event.outcome is not None:
+            self._outcome = event.outcome
+
+
+class WorkerJournal:
+    """The journal as a worker sees it: what was announced of one task, and what is to be told."""
+
+    damaged = 0
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.records: list[Record] = []
+        self._announcements = Announcements(results)
+        self._announced: Record | None = None
+        self._may_replace = False
+
+    def begin(self, task: Task) -> None:
+        """Turn to a task; it may have been another worker's, which was killed."""
+        self.records = []
+        self._announced = self._announcements.find(task.item.output)
+        self._may_replace = task.may_replace or self._announced is not None
+
+    def last(self, output: str) -> Record | None:
+        return self._announced
+
+    def has_written(self, output: str) -> bool:
+        return self._may_replace
+
+    def refresh(self) -> None:
+        """Do nothing: nobody else works on this task."""
+
+    def append(self, record: Record) -> None:
+        if record.step == "writing":
+            self._announcements.announce(record)
+        else:
+            self.records.append(record)
+
+    def describe(self, settings: str, values: JsonObject) -> None:
+        """Do nothing: the driver has done it."""

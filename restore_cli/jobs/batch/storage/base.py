@@ -1,0 +1,139 @@
+"""Where images lie: the few things a batch needs of a disk or of an object store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+# What changes when a file does; the first is its size in bytes. None: there is no such file.
+Signature = tuple[int | str, ...]
+Kind = Literal["file", "folder", "link to a folder", "other"]
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name in a folder."""
+
+    name: str
+    path: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file as it was read.
+
+    Attributes:
+        data: all of it.
+        signature: tells later whether it is still the same; None where that is not certain.
+    """
+
+    data: bytes
+    signature: Signature | None
+
+
+class Staged(Protocol):
+    """A result that is complete, but not yet where readers look for it."""
+
+    size: int  # bytes
+    sha256: str
+
+    def commit(self) -> Signature | None:
+        """Put it in its place at once; return its signature there.
+
+        Raises:
+            ImageError: it cannot be put there.
+        """
+
+    def drop(self) -> None:
+        """Forget it; what was in its place stays."""
+
+
+class Storage(Protocol):
+    """Reads inputs."""
+
+    def kind(self, path: str) -> Kind | None:
+        """Return what is at a path; None: nothing."""
+
+    def entries(self, folder: str) -> Iterable[Entry]:
+        """Yield what is in a folder, sorted by name.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+
+    def matches(self, pattern: str) -> list[str]:
+        """Return the files and folders that a pattern with ``*``, ``?``, ``[]``, ``**`` names."""
+
+    def read(self, path: str) -> Content:
+        """Return a whole file.
+
+        Raises:
+            ImageError: missing or unreadable, or no regular file.
+        """
+
+    def head(self, path: str, size: int) -> bytes:
+        """Return the first bytes of a file.
+
+        Raises:
+            ImageError: missing or unreadable, or no regular file.
+        """
+
+    def signature(self, path: str) -> Signature | None:
+        """Return what changes when the file does; None: there is no such file."""
+
+    def identity(self, path: str) -> str:
+        """Return what two names of the same file share."""
+
+
+class Results(Protocol):
+    """The folder that results go to; names are relative, with ``/``, and never leave it."""
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            ImageError: it cannot be made, or is none.
+        """
+
+    def path(self, name: str) -> str:
+        """Return where a result is, for people."""
+
+    def identity(self, name: str) -> str:
+        """Return what the same file is called among inputs."""
+
+    def signature(self, name: str) -> Signature | None:
+        """Return what changes when the result does; None: there is none.
+
+        Raises:
+            ImageError: it cannot be told.
+        """
+
+    def sha256(self, name: str) -> str | None:
+        """Return the checksum of a result; None: there is none, or it cannot be read."""
+
+    def stage(self, name: str, data: bytes, key: str) -> Staged:
+        """Write a result completely, but not yet to its place.
+
+        Args:
+            name: of the result.
+            data: all of it.
+            key: of the claim that is held; what a killed run left under it is replaced.
+
+        Raises:
+            ImageError: it cannot be written, or its place is outside the folder.
+        """
+
+
+def scheme_of(path: str) -> str | None:
+    """Return the scheme of a URL in lower case; None for a path."""
+    match = _URL.match(path)
+    return match[1].lower() if match else None
