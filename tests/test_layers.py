@@ -53,7 +53,7 @@ MAY_IMPORT = {
         "atomic",
         "errors",
     },
-    "cli": {"jobs", "training", "weights", "errors"},
+    "cli": {"jobs", "training", "engine", "imaging", "weights", "errors"},
 }
 
 NO_TORCH = (

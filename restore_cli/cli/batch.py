@@ -227,28 +227,34 @@ def batch(
     named = _listed(paths, nul=null)
     if engine == "local" and (ray_address or workers):
         raise UsageError("--ray-address and --workers go with --engine ray")
+    from restore_cli.engine.options import EngineOptions
+    from restore_cli.imaging.options import EncodingOptions
     from restore_cli.jobs.batch.report import BatchOptions
-    from restore_cli.jobs.restore.options import RestoreOptions
+    from restore_cli.jobs.restore.options import RestoreOptions, WritingOptions
 
     part, parts = shard.split("/")
     chosen = RestoreOptions(
         task=task,
         model=model,
         scale=_scale(task, scale),
-        device=device,
-        precision=precision,
-        tile=options.number_or_auto(tile),
-        overlap=options.number_or_auto(overlap),
-        pooling=pooling,
         max_memory_bytes=options.memory_bytes(max_memory) if max_memory else None,
-        tta=tta,
-        strength=strength,
-        format=format,
-        quality=quality,
-        bit_depth=int(bit_depth) if bit_depth else None,
-        strip_metadata=strip_metadata,
-        overwrite=overwrite,
         dry_run=dry_run,
+        engine=EngineOptions(
+            device=device,
+            precision=precision,
+            tile=options.number_or_auto(tile),
+            overlap=options.number_or_auto(overlap),
+            pooling=pooling,
+            tta=tta,
+            strength=strength,
+        ),
+        encoding=EncodingOptions(
+            format=format,
+            quality=quality,
+            bit_depth=int(bit_depth) if bit_depth else None,
+            strip_metadata=strip_metadata,
+        ),
+        writing=WritingOptions(overwrite=overwrite),
     )
     which = BatchOptions(
         include=tuple(include or ()),

@@ -208,6 +208,7 @@ def evaluate(
     seconds per megapixel, reading not counted. Pictures equal to their clean ones have no PSNR:
     inf, in JSON null.
     """
+    from restore_cli.engine.options import EngineOptions
     from restore_cli.jobs.eval.methods import MethodOptions  # torch loads here
     from restore_cli.jobs.eval.run import EvalOptions
     from restore_cli.jobs.eval.run import evaluate as run_evaluation
@@ -219,13 +220,15 @@ def evaluate(
         rivals=cast("list[RivalName]", rival or []),
         task=task,
         sigmas_8bit=tuple(sigma or ([noise] if noise else [])),
-        device=device,
-        precision=precision,
-        tile=options.number_or_auto(tile),
-        overlap=options.number_or_auto(overlap),
-        pooling=pooling,
-        tta=tta,
-        strength=strength,
+        engine=EngineOptions(
+            device=device,
+            precision=precision,
+            tile=options.number_or_auto(tile),
+            overlap=options.number_or_auto(overlap),
+            pooling=pooling,
+            tta=tta,
+            strength=strength,
+        ),
     )
     chosen = EvalOptions(
         data=tuple(data),

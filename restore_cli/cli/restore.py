@@ -124,29 +124,39 @@ def restoring_command(row: RestoringCommand) -> Callable[..., None]:
         debug: options.Debug = False,
     ) -> None:
         named = require_inputs(inputs, row.task)
-        from restore_cli.jobs.restore.options import RestoreOptions
+        from restore_cli.engine.options import EngineOptions
+        from restore_cli.imaging.options import EncodingOptions
+        from restore_cli.jobs.restore.options import (
+            RawVideoOptions,
+            RestoreOptions,
+            WritingOptions,
+        )
 
         chosen = RestoreOptions(
             task=row.task,
             model=model,
             scale=scale,
-            device=device,
-            precision=precision,
-            tile=options.number_or_auto(tile),
-            overlap=options.number_or_auto(overlap),
-            pooling=pooling,
             max_memory_bytes=options.memory_bytes(max_memory) if max_memory else None,
-            tta=tta,
-            strength=strength,
-            format=format,
-            size=options.picture_size(size) if size else None,
-            pix_fmt=pix_fmt,
-            quality=quality,
-            bit_depth=int(bit_depth) if bit_depth else None,
-            strip_metadata=strip_metadata,
-            overwrite=overwrite,
-            in_place=in_place,
             dry_run=dry_run,
+            engine=EngineOptions(
+                device=device,
+                precision=precision,
+                tile=options.number_or_auto(tile),
+                overlap=options.number_or_auto(overlap),
+                pooling=pooling,
+                tta=tta,
+                strength=strength,
+            ),
+            encoding=EncodingOptions(
+                format=format,
+                quality=quality,
+                bit_depth=int(bit_depth) if bit_depth else None,
+                strip_metadata=strip_metadata,
+            ),
+            raw_video=RawVideoOptions(
+                size=options.picture_size(size) if size else None, pix_fmt=pix_fmt
+            ),
+            writing=WritingOptions(overwrite=overwrite, in_place=in_place),
         )
         run(named, output, chosen)
 

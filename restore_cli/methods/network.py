@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
+
+from restore_cli.engine.options import EngineOptions
 
 if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Pooling, Restorer
+    from restore_cli.engine.restorer import Restorer
 
 # Tasks whose results may be brighter or darker than what was given.
-BRIGHTENING_TASKS = ("enhance",)
+_BRIGHTENING_TASKS = ("enhance",)
 
 
-class EngineOptions(Protocol):
-    """What of a command's options makes the engine; see :class:`Restorer`."""
-
-    @property
-    def task(self) -> str | None: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def precision(self) -> Literal["auto", "fp32", "fp16", "bf16"]: ...
-    @property
-    def tile(self) -> int | Literal["auto"]: ...
-    @property
-    def overlap(self) -> int | Literal["auto"]: ...
-    @property
-    def pooling(self) -> Pooling: ...
-    @property
-    def tta(self) -> bool: ...
-    @property
-    def strength(self) -> float: ...
+def keeps_brightness(task: str) -> bool:
+    """Return whether the results of a task are as bright as what was given."""
+    return task not in _BRIGHTENING_TASKS
 
 
-def load_restorer(model: str, options: EngineOptions, *, check: bool | None = None) -> Restorer:
+def load_restorer(model: str, options: EngineOptions, *, check: bool) -> Restorer:
     """Return the engine; torch is loaded here.
 
     Args:
         model: a name or a weights file.
         options: how to restore.
-        check: refuse results with a global colour shift; None is what suits the task.
+        check: refuse results with a global colour shift.
 
     Raises:
         UsageError: the options leave nothing of a tile.
@@ -56,5 +42,5 @@ def load_restorer(model: str, options: EngineOptions, *, check: bool | None = No
         pooling=options.pooling,
         tta=options.tta,
         strength=options.strength,
-        check=options.task not in BRIGHTENING_TASKS if check is None else check,
+        check=check,
     )

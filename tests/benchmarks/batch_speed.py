@@ -22,8 +22,8 @@ from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch import run as job
 from restore_cli.jobs.batch.run import restore_batch
 from restore_cli.jobs.restore.model_choice import choose_model
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.methods.network import load_restorer
+from tests.options import restore_options
 
 SUFFIXES = ("png", "jpg")
 
@@ -50,8 +50,8 @@ def main():
     parser.add_argument("--model")
     chosen = parser.parse_args()
     width, height = map(int, chosen.size.split("x"))
-    options = RestoreOptions(model=chosen.model)
-    restorer = load_restorer(choose_model("deblur", chosen.model)[0], options)
+    options = restore_options(model=chosen.model)
+    restorer = load_restorer(choose_model("deblur", chosen.model)[0], options.engine, check=True)
     job.load_restorer = lambda *_: restorer  # loading is not what is measured
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "in"

@@ -42,16 +42,17 @@ from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
+from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import RestoreError
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.limits import VARIABLE
 from restore_cli.jobs.restore import opening as opened
 from restore_cli.jobs.restore import run as restore
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
 from tests.benchmarks.batch_kill import make_model
 from tests.benchmarks.fuzz_corpus import Seed, corpus
 from tests.benchmarks.mutations import mutated
+from tests.options import restore_options
 
 MAX_PIXELS, DECODED_PIXELS = 300_000, 16_000_000
 CPU_S, STUCK_S = 30, 1800
@@ -137,7 +138,7 @@ class Fuzzer:
         return Verdict(number, seed.name, kind, text)
 
     def _tried(self, path: Path, out: Path, format_name: str | None) -> tuple[str, str]:
-        options = RestoreOptions(model=str(self.model), format=format_name, device="cpu")
+        options = restore_options(model=str(self.model), format=format_name, device="cpu")
         try:
             report = restore_files([str(path)], f"{out}/", options)
         except RestoreError as error:  # what concerns the call: a video that asks for --size
@@ -234,7 +235,7 @@ def stderr_in_file() -> Iterator[Callable[[], str]]:
 
 def attempts(fuzzer: Fuzzer, numbers: range) -> Iterator[Verdict]:
     """Try inputs in this process, and see what they print and how many pages they take."""
-    restorer = restore.load_restorer(str(fuzzer.model), RestoreOptions(device="cpu"))
+    restorer = restore.load_restorer(str(fuzzer.model), EngineOptions(device="cpu"), check=True)
     with (
         mock.patch.object(restore, "load_restorer", return_value=restorer),  # the same for all
         warnings.catch_warnings(),

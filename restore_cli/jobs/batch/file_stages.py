@@ -173,7 +173,7 @@ class FileStages:
         Raises:
             ImageError: somebody else's file is there, and must not be replaced.
         """
-        if self.options.overwrite or self.journal.has_written(item.output):
+        if self.options.writing.overwrite or self.journal.has_written(item.output):
             return
         if self.results.signature(item.output) is not None:
             path, hint = self.results.path(item.output), "--overwrite replaces it"

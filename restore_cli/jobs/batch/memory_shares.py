@@ -118,7 +118,8 @@ class BatchMemory:
         with results.staging(item.output, key) as path:
             notes = restore_stream(
                 opened.reader, restorer, path, on_tile,
-                bit_depth=options.bit_depth, strip_metadata=options.strip_metadata,
+                bit_depth=options.encoding.bit_depth,
+                strip_metadata=options.encoding.strip_metadata,
             )  # fmt: skip
             if storage.signature(item.source) != before:
                 raise ImageError("has changed while it was read", path=item.source)

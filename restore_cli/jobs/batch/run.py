@@ -45,7 +45,7 @@ from restore_cli.jobs.batch.watch import Watch
 from restore_cli.jobs.restore.model_choice import choose_model, task_note
 from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.targets import as_failure, requested_format
-from restore_cli.methods.network import load_restorer
+from restore_cli.methods.network import keeps_brightness, load_restorer
 from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def restore_batch(
     if batch is not None and batch.watch and batch.engine == "ray":
         raise UsageError("--watch does not go with --engine ray", hint="leave one of them out")
     model, card = choose_model(options.task, options.model)
-    options = replace(options, format=_image_format(options.format))
+    encoding = replace(options.encoding, format=_image_format(options.encoding.format))
+    options = replace(options, encoding=encoding)
     results = results_in(output or default_results(paths, options.task))
     check_folders(paths, results)
     job = _Batch(paths, results, model, options, batch or BatchOptions(), on_event, stop or Stop())
@@ -186,7 +187,7 @@ class _Batch:
         return find_inputs(self.paths, selection, self.batch.base)
 
     def _planned(self, found: Inputs) -> list[Item]:
-        items = plan_items(found.files, self.options.format)
+        items = plan_items(found.files, self.options.encoding.format)
         check_items(items, self.results)
         return shard_of(items, self.batch.shard)
 
@@ -312,7 +313,9 @@ class _Batch:
     def _load(self) -> Restorer:
         if self._restorer is None:
             try:
-                self._restorer = load_restorer(self.model, self.options)
+                self._restorer = load_restorer(
+                    self.model, self.options.engine, check=keeps_brightness(self.options.task)
+                )
             except RestoreError as error:
                 raise BatchStoppedError(error) from error
             restorer = self._restorer

@@ -31,10 +31,12 @@ def settings_of(options: RestoreOptions, model: str) -> JsonObject:
     Raises:
         WeightsError: it cannot be read.
     """
-    values: JsonObject = {
-        name: value for name, value in asdict(options).items() if name not in _ELSEWHERE
-    }
-    values["device"] = options.device.partition(":")[0]
+    values: JsonObject = {}
+    for name, value in asdict(options).items():
+        values |= value if isinstance(value, dict) else {name: value}
+    for name in _ELSEWHERE:
+        del values[name]
+    values["device"] = options.engine.device.partition(":")[0]
     return values | {"version": __version__, "weights_sha256": file_sha256(locate(model))}
 
 

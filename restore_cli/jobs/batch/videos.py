@@ -79,7 +79,7 @@ def restore_file(
         raise ImageError("videos go from disk to disk only", path=item.source)
     storage = LocalStorage()
     before = storage.signature(item.source)
-    options = replace(options, format=None, bit_depth=None)
+    options = replace(options, encoding=replace(options.encoding, format=None, bit_depth=None))
     with results.staging(item.output, key) as path:
         opened = open_video(Target(item.source, str(path), explicit=True), options, budget)
         if opened is None:

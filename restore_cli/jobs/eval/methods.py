@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,7 +16,7 @@ from restore_cli.data.pairs import images_below
 from restore_cli.deconvolution.classical import richardson_lucy, wiener
 from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
-from restore_cli.engine.restorer import Pooling
+from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import ImageError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image
 from restore_cli.jobs.bench.variants import OnnxRunner
@@ -63,13 +63,7 @@ class MethodOptions:
     rivals: Sequence[Rival] = ()
     task: str | None = None  # whose default model is taken where nothing is named
     sigmas_8bit: Sequence[float] = ()  # for those that are told the noise
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    tile: int | Literal["auto"] = "auto"
-    overlap: int | Literal["auto"] = "auto"
-    pooling: Pooling = "auto"
-    tta: bool = False
-    strength: float = 1.0
+    engine: EngineOptions = field(default_factory=EngineOptions)
 
 
 def load_methods(options: MethodOptions, sets: Sequence[PictureSet]) -> tuple[Method, ...]:
@@ -107,7 +101,7 @@ class _Engine:
     is_timed = True
 
     def __init__(self, model: str, options: MethodOptions) -> None:
-        self._restorer = load_restorer(model, options, check=False)
+        self._restorer = load_restorer(model, options.engine, check=False)
         card = self._restorer.card
         # A run's files all have their recipe's name.
         name = model if Path(model).expanduser().is_file() else card.name
@@ -261,7 +255,7 @@ def _kernel(sample: Sample) -> Pixels:
 
 def _networks(file: Path, options: MethodOptions, threads: int) -> list[Method]:
     """Return a network in ONNX Runtime, as often as there are levels to be told it."""
-    on_cuda = choose_device(options.device).type == "cuda"
+    on_cuda = choose_device(options.engine.device).type == "cuda"
     session = OnnxSession(file, threads, on_cuda=on_cuda)
     if not session.takes_level:
         return [_Network(file, session, None)]

@@ -69,12 +69,12 @@ class EvalOptions:
             "luma": self.luma,
             "align": self.align,
             "limit": self.limit,
-            "precision": self.methods.precision,
-            "tile": self.methods.tile,
-            "overlap": self.methods.overlap,
-            "pooling": self.methods.pooling,
-            "tta": self.methods.tta,
-            "strength": self.methods.strength,
+            "precision": self.methods.engine.precision,
+            "tile": self.methods.engine.tile,
+            "overlap": self.methods.engine.overlap,
+            "pooling": self.methods.engine.pooling,
+            "tta": self.methods.engine.tta,
+            "strength": self.methods.engine.strength,
         }
 
 
@@ -96,7 +96,7 @@ def evaluate(
         ResultError: a method gave values that are not finite.
     """
     _refuse_contradictions(options)
-    device = choose_device(options.methods.device)
+    device = choose_device(options.methods.engine.device)
     degrading = Degrading(options.noise_sigma_8bit, find_kernels(options.kernels), options.clean)
     sets = [
         find_pictures(folder, degrading, grey=options.grey, limit=options.limit)

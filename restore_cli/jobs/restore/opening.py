@@ -69,7 +69,7 @@ def open_input(target: Target, options: RestoreOptions, memory: Memory) -> Opene
         DeviceError: it takes more memory than there may be.
     """
     check_source(target.source)
-    check_target(target, overwrite=options.overwrite)
+    check_target(target, overwrite=options.writing.overwrite)
     with ExitStack() as on_failure:
         started_s = time.perf_counter()
         reader = open_in_parts(target, options, memory)
@@ -80,8 +80,8 @@ def open_input(target: Target, options: RestoreOptions, memory: Memory) -> Opene
             image = reader.header
         read_s = time.perf_counter() - started_s
         check_enlarged(image, options.scale)
-        target = with_suffix(target, output_format(image, requested=options.format))
-        check_target(target, overwrite=options.overwrite)
+        target = with_suffix(target, output_format(image, requested=options.encoding.format))
+        check_target(target, overwrite=options.writing.overwrite)
         # What the format cannot hold fails before the network has worked.
         encode(long_strip(image, options.scale), target, options)
         on_failure.pop_all()
@@ -97,10 +97,10 @@ def encode(image: Image, target: Target, options: RestoreOptions) -> tuple[bytes
     """
     return encode_with_notes(
         image,
-        format=output_format(image, target.path, options.format),
-        quality=options.quality,
-        bit_depth=options.bit_depth,
-        strip_metadata=options.strip_metadata,
+        format=output_format(image, target.path, options.encoding.format),
+        quality=options.encoding.quality,
+        bit_depth=options.encoding.bit_depth,
+        strip_metadata=options.encoding.strip_metadata,
         name="<stdout>" if target.path == STREAM else target.path,
     )
 
@@ -119,7 +119,7 @@ def long_strip(image: Image, scale: int) -> Image:
 def open_in_parts(target: Target, options: RestoreOptions, memory: Memory) -> TiffReader | None:
     """Return a TIFF that is to become one in parts; None for what goes through memory."""
     # The whole image in one tile, or enlarged, is in memory anyway.
-    if STREAM in (target.source, target.path) or options.tile == 0 or options.scale != 1:
+    if STREAM in (target.source, target.path) or options.engine.tile == 0 or options.scale != 1:
         return None
     with ExitStack() as otherwise:
         reader = open_stream(target.source)
@@ -127,8 +127,8 @@ def open_in_parts(target: Target, options: RestoreOptions, memory: Memory) -> Ti
             return None
         otherwise.callback(reader.close)
         image = reader.header
-        named = with_suffix(target, output_format(image, requested=options.format))
-        is_tiff = output_format(image, named.path, options.format) == "tiff"
+        named = with_suffix(target, output_format(image, requested=options.encoding.format))
+        is_tiff = output_format(image, named.path, options.encoding.format) == "tiff"
         is_large = image.width * image.height > STREAM_PIXELS
         if is_tiff and (is_large or not memory.fits(ImageBytes.of(image))):
             otherwise.pop_all()

@@ -180,8 +180,8 @@ def planned(
     """
     image, scale = opened.image, options.scale
     share = share_memory(opened, restorer, scale, budget)
-    variant = variant_of(options.pooling, tta=options.tta)
-    rate = speed(restorer, share.tiles, variant) if options.strength else 0.0
+    variant = variant_of(options.engine.pooling, tta=options.engine.tta)
+    rate = speed(restorer, share.tiles, variant) if options.engine.strength else 0.0
     start_s = (START_S + load_s) if load_s else 0.0
     reader = opened.reader
     read_s = opened.read_s if reader is None else _reading_s(reader, share.tiles)

@@ -37,7 +37,7 @@ from restore_cli.jobs.restore.video import (
     video_result,
 )
 from restore_cli.jobs.restore.video_files import open_video
-from restore_cli.methods.network import load_restorer
+from restore_cli.methods.network import keeps_brightness, load_restorer
 from restore_cli.methods.speed_history import Clock, remember
 from restore_cli.weights.store import locate
 
@@ -67,15 +67,16 @@ def restore_files(
     started_s = time.monotonic()
     # An unknown model is reported before torch is loaded.
     model, card = choose_model(options.task, options.model)
-    options = replace(options, format=requested_format(options.format))
+    encoding = replace(options.encoding, format=requested_format(options.encoding.format))
+    options = replace(options, encoding=encoding)
     targets = plan_targets(
         inputs,
         output,
         task=options.task,
-        suffix=requested_suffix(options.format),
-        in_place=options.in_place,
+        suffix=requested_suffix(options.encoding.format),
+        in_place=options.writing.in_place,
     )
-    check_formats(targets, options.format)
+    check_formats(targets, options.encoding.format)
     notes = task_note(card, options.task)
     for note in notes:
         on_event(Event("note", path=card.name, text=note))
@@ -86,7 +87,7 @@ def restore_files(
         model=card.name,
         device=job.device,
         precision=job.precision,
-        tile=str(options.tile),
+        tile=str(options.engine.tile),
         files=results,
         seconds=time.monotonic() - started_s,
         dry_run=options.dry_run,
@@ -109,12 +110,12 @@ class _Job:
 
     @property
     def device(self) -> str:
-        return str(self.restorer.device) if self.restorer else self.options.device
+        return str(self.restorer.device) if self.restorer else self.options.engine.device
 
     @property
     def precision(self) -> str:
         # The engine may have changed its mind at the first image.
-        return self.restorer.precision if self.restorer else self.options.precision
+        return self.restorer.precision if self.restorer else self.options.engine.precision
 
     def run(self, index: int, target: Target) -> FileResult:
         """Restore one input; an error that concerns only this one becomes part of the result."""
@@ -154,7 +155,9 @@ class _Job:
 
     def _load(self) -> Restorer:
         started_s = time.monotonic()
-        restorer = load_restorer(self.model, self.options)
+        restorer = load_restorer(
+            self.model, self.options.engine, check=keeps_brightness(self.options.task)
+        )
         self.restorer = restorer
         self.load_s = time.monotonic() - started_s
         text = f"model {restorer.card.name}, device {self.device}, precision {self.precision}"
@@ -182,11 +185,14 @@ class _Job:
             _make_folder(target)
             notes = restore_stream(
                 reader, restorer, target.path, on_tile,
-                bit_depth=options.bit_depth, strip_metadata=options.strip_metadata,
+                bit_depth=options.encoding.bit_depth,
+                strip_metadata=options.encoding.strip_metadata,
             )  # fmt: skip
         if clock.is_worth_keeping:
             tiles = share_memory(opened, restorer, options.scale, self.budget).tiles
-            remember(restorer, tiles, variant_of(options.pooling, tta=options.tta), clock)
+            remember(
+                restorer, tiles, variant_of(options.engine.pooling, tta=options.engine.tta), clock
+            )
         for note in notes:
             self.on_event(replace(say, kind="note", text=note))
         return FileResult(

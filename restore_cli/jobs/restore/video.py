@@ -191,7 +191,7 @@ def planned_video(
         DeviceError: there is too little memory.
     """
     share = share_video(opened, restorer, budget)
-    rate = speed(restorer, share.tiles, variant_of(options.pooling, tta=options.tta))
+    rate = speed(restorer, share.tiles, variant_of(options.engine.pooling, tta=options.engine.tta))
     frames = opened.source.header.frames
     start_s = (START_S + load_s) if load_s else 0.0
     tiles = share.tiles
@@ -211,7 +211,11 @@ def refuse_image_options(options: RestoreOptions, output: str) -> None:
         UsageError: one does not.
     """
     title = VIDEO_FORMATS[output].title
-    if options.bit_depth is not None:
+    if options.encoding.bit_depth is not None:
         raise UsageError(f"--bit-depth is not for {title}", hint="use --pix-fmt with raw video")
-    if options.pix_fmt is not None and options.size is None and output != "rawvideo":
+    if (
+        options.raw_video.pix_fmt is not None
+        and options.raw_video.size is None
+        and output != "rawvideo"
+    ):
         raise UsageError(f"--pix-fmt is not for {title}", hint="it goes with --format rawvideo")

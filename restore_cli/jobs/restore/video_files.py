@@ -58,7 +58,7 @@ def open_video(target: Target, options: RestoreOptions, memory: Memory) -> Opene
             suffix = VIDEO_FORMATS[output].suffixes[0]
             if video_format(Path(target.path).suffix) != output:
                 target = replace(target, path=str(Path(target.path).with_suffix(suffix)))
-        check_target(target, overwrite=options.overwrite)
+        check_target(target, overwrite=options.writing.overwrite)
         header = _result(source.header, own, output, options)
         memory.check(ImageBytes.of_size(header.format.width, header.format.height))
 
@@ -78,7 +78,9 @@ def _output(target: Target, own: str, options: RestoreOptions) -> str:
     if own == CONTAINER:
         suffix = video_format(Path(target.source).suffix)
         own = "y4m" if target.path == STREAM else (suffix or SUBSTITUTE)
-    output = written_format(target.path if target.explicit else STREAM, options.format, own)
+    output = written_format(
+        target.path if target.explicit else STREAM, options.encoding.format, own
+    )
     if target.path == STREAM and VIDEO_FORMATS[output].muxer:
         what = f"{VIDEO_FORMATS[output].title} cannot be written to a pipe"
         raise UsageError(what, hint="use -o FILE, or --format y4m")
@@ -94,14 +96,14 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
     head = peek_stdin(HEAD_BYTES) if path == STREAM else first_bytes(path)
     is_y4m = bool(head) and MAGIC.startswith(head[: len(MAGIC)])
     is_raw = not is_y4m and (
-        options.size is not None
+        options.raw_video.size is not None
         or VIDEO_SUFFIXES.get(Path(path).suffix.lower()) == "rawvideo"
-        or (path == STREAM and options.format == "rawvideo")
+        or (path == STREAM and options.encoding.format == "rawvideo")
     )
-    if is_raw and options.size is None:
+    if is_raw and options.raw_video.size is None:
         hint = "add --size WIDTHxHEIGHT"
         raise UsageError("raw frames do not tell how large they are", hint=hint)
-    if is_y4m and options.size is not None:
+    if is_y4m and options.raw_video.size is not None:
         raise UsageError("--size is for raw video; this video tells its own")
     if is_raw:
         return "rawvideo"
@@ -126,8 +128,8 @@ def _sink(
         output,
         header,
         source if isinstance(source, ContainerReader) else None,
-        quality=options.quality,
-        strip_metadata=options.strip_metadata,
+        quality=options.encoding.quality,
+        strip_metadata=options.encoding.strip_metadata,
     ) as writer:
         yield writer
 
@@ -151,8 +153,8 @@ def _source(path: str, own: str, options: RestoreOptions, resources: ExitStack) 
     read, size = resources.enter_context(input_bytes(path))
     if own == "y4m":
         return Y4mReader(read, size)
-    width, height = options.size or (0, 0)
-    return RawReader(read, raw_format(width, height, options.pix_fmt), size)
+    width, height = options.raw_video.size or (0, 0)
+    return RawReader(read, raw_format(width, height, options.raw_video.pix_fmt), size)
 
 
 def _result(header: VideoHeader, own: str, output: str, options: RestoreOptions) -> VideoHeader:
@@ -160,7 +162,7 @@ def _result(header: VideoHeader, own: str, output: str, options: RestoreOptions)
     format = header.format
     name = format.layout.name
     if output == "rawvideo" and own != "rawvideo":
-        name = options.pix_fmt or DEFAULT_LAYOUT
+        name = options.raw_video.pix_fmt or DEFAULT_LAYOUT
     if output == "y4m" and space_of(format) is None:
         name = "yuv444p" if format.layout.bits == 8 else "yuv444p16le"
     if name != format.layout.name:

@@ -15,7 +15,7 @@ from restore_cli.cli.console import Console
 from restore_cli.errors import ImageError
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.report import BatchEvent, BatchOptions, BatchReport, Item, Outcome
-from restore_cli.jobs.restore.options import RestoreOptions
+from tests.options import restore_options
 
 ITEM = Item("in/a.png", "a.png", "a.png")
 DONE = Outcome(ITEM, "done", "out/a.png", width=4, height=2, seconds=1.5)
@@ -49,7 +49,7 @@ def job(monkeypatch, tmp_path):
 
 def test_defaults(job):
     assert module.run(["batch", "photos"]) == 0
-    assert job.calls == [(["photos"], None, RestoreOptions(), BatchOptions())]
+    assert job.calls == [(["photos"], None, restore_options(), BatchOptions())]
 
 
 def test_options_are_handed_to_the_job(job):
@@ -61,7 +61,7 @@ def test_options_are_handed_to_the_job(job):
         " --strip-metadata --overwrite --dry-run"
     )
     assert module.run(["batch", "a", "b", *flags.split()]) == 0
-    options = RestoreOptions(
+    options = restore_options(
         task="denoise", model="m.safetensors", device="cuda:1", precision="bf16", tile=256,
         overlap=32, pooling="global", max_memory_bytes=3 * 2**29, tta=True, strength=0.5,
         format="webp", quality=80, bit_depth=16, strip_metadata=True, overwrite=True, dry_run=True,

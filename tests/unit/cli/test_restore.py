@@ -6,8 +6,8 @@ import pytest
 
 from restore_cli.cli import app as module
 from restore_cli.errors import ImageError
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.report import FileResult, RestoreReport
+from tests.options import restore_options
 
 DONE = FileResult("a.png", "b.png", "done", 4, 2, 3, "uint8", seconds=1.5)
 FAILED = FileResult("c.png", "d.png", "failed", error=ImageError("bad", path="c.png"))
@@ -29,7 +29,7 @@ def job(monkeypatch, tmp_path):
                 model="m",
                 device="cpu",
                 precision="fp32",
-                tile=str(options.tile),
+                tile=str(options.engine.tile),
                 files=self.files,
                 dry_run=options.dry_run,
             )
@@ -47,7 +47,7 @@ SCALES = {"deblur": 1, "denoise": 1, "derain": 1, "enhance": 1, "upscale": 2}
 @pytest.mark.parametrize("task", SCALES)
 def test_defaults(job, task):
     assert module.run([task, "a.png"]) == 0
-    assert job.calls == [(["a.png"], None, RestoreOptions(task=task, scale=SCALES[task]))]
+    assert job.calls == [(["a.png"], None, restore_options(task=task, scale=SCALES[task]))]
 
 
 @pytest.mark.parametrize("task", SCALES)
@@ -59,7 +59,7 @@ def test_each_command_hands_its_options_to_the_job(job, task):
         " --bit-depth 16 --strip-metadata --overwrite --in-place --dry-run"
     )
     assert module.run([task, "a.png", "-", *flags.split()]) == 0
-    expected = RestoreOptions(
+    expected = restore_options(
         task=task,
         scale=SCALES[task],
         model="m.safetensors",
@@ -136,7 +136,7 @@ def test_pooling_may_be_a_setting(job, monkeypatch, tmp_path):
     module.run(["deblur", "a.png"])
     monkeypatch.setenv("RESTORE_POOLING", "local")
     module.run(["derain", "a.png"])
-    assert [call[2].pooling for call in job.calls] == ["global", "auto", "local"]
+    assert [call[2].engine.pooling for call in job.calls] == ["global", "auto", "local"]
 
 
 def test_flags_beat_the_environment_which_beats_files(job, monkeypatch, tmp_path):
@@ -145,8 +145,8 @@ def test_flags_beat_the_environment_which_beats_files(job, monkeypatch, tmp_path
     monkeypatch.setenv("RESTORE_OVERLAP", "16")
     assert module.run(["deblur", "a.png", "--tile", "512"]) == 0
     options = job.calls[0][2]
-    assert (options.tile, options.overlap, options.strength) == (512, 16, 0.25)
-    assert options.tta
+    assert (options.engine.tile, options.engine.overlap, options.engine.strength) == (512, 16, 0.25)
+    assert options.engine.tta
 
 
 def test_the_exit_code_is_the_reports(job):

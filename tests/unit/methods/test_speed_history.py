@@ -11,9 +11,9 @@ from restore_cli.engine.planner import TilePlan
 from restore_cli.engine.restorer import Restorer
 from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
 from restore_cli.methods import speed_history as speed
+from tests.options import restore_options
 
 TILES = TilePlan(height=200, width=300, count=5, at_once=2, bytes_per_pixel=300)
 
@@ -131,10 +131,11 @@ def test_a_real_run_is_remembered(narrow_model_file, rng, monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(speed, "WORTH_KEEPING_S", 0)
     write_image("a.png", Image(rng.random((70, 80, 3), dtype=np.float32)))
-    options = RestoreOptions(model=str(narrow_model_file), device="cpu", precision="fp32")
+    options = restore_options(model=str(narrow_model_file), device="cpu", precision="fp32")
     assert restore_files(["a.png"], None, options).exit_code == 0
     planned = restore_files(["a.png"], "b.png", dataclasses.replace(options, dry_run=True))
     assert planned.exit_code == 0
-    other = dataclasses.replace(options, dry_run=True, tta=True)
+    with_tta = dataclasses.replace(options.engine, tta=True)
+    other = dataclasses.replace(options, dry_run=True, engine=with_tta)
     with pytest.raises(AssertionError, match="a trial"):
         restore_files(["a.png"], "b.png", other)

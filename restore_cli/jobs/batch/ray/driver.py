@@ -47,7 +47,7 @@ def restore_on_cluster(
         _everywhere(stages.results.path(".")),
     )
     with connected(batch.ray_address) as nodes:
-        crew = Crew.of(nodes, batch.workers, stages.options.device)
+        crew = Crew.of(nodes, batch.workers, stages.options.engine.device)
         stages.tell(BatchEvent("model", text=f"ray cluster: {crew}"))
         stages.tell(BatchEvent("start"))
         run.restore(setup, crew, block_size(len(run.left)))
@@ -83,7 +83,9 @@ class _Run:
             if outcome is not None:
                 self._say(outcome)
                 continue
-            may_replace = stages.options.overwrite or stages.journal.has_written(item.output)
+            may_replace = stages.options.writing.overwrite or stages.journal.has_written(
+                item.output
+            )
             absolute = Item(_everywhere(item.source), item.relative, item.output)
             self.left[number] = Task(number, absolute, may_replace)
 

@@ -21,7 +21,7 @@ from restore_cli.jobs.batch.storage.base import Results
 from restore_cli.jobs.batch.storage.local import LocalResults
 from restore_cli.jobs.batch.storage.opening import results_in
 from restore_cli.jobs.json_report import JsonObject
-from restore_cli.methods.network import load_restorer
+from restore_cli.methods.network import keeps_brightness, load_restorer
 from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class BatchWorker:
     def _load(self) -> Restorer:
         if self._restorer is None:
             try:
-                self._restorer = load_restorer(self._setup.model, self._setup.options)
+                setup = self._setup
+                self._restorer = load_restorer(
+                    setup.model, setup.options.engine, check=keeps_brightness(setup.options.task)
+                )
             except RestoreError as error:
                 raise BatchStoppedError(error) from error
         return self._restorer

@@ -14,7 +14,7 @@ from restore_cli.jobs.batch.claims import CLAIMS_FOLDER, claim_key
 from restore_cli.jobs.batch.inputs import names_in
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.run import restore_batch
-from restore_cli.jobs.restore.options import RestoreOptions
+from tests.options import restore_options
 
 PICTURE = encode_image(Image(np.full((9, 12, 3), 0.5, np.float32)), format="png")
 
@@ -31,7 +31,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def batch(narrow_model_file):
     def run(*paths, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), device="cpu", **options)
+        chosen = restore_options(model=str(narrow_model_file), device="cpu", **options)
         return restore_batch([os.fsdecode(path) for path in paths], "out", chosen)
 
     return run

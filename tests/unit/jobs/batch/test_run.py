@@ -18,7 +18,7 @@ from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.report import BatchOptions
 from restore_cli.jobs.batch.run import restore_batch
-from restore_cli.jobs.restore.options import RestoreOptions
+from tests.options import restore_options
 
 
 class FakeRestorer:
@@ -51,7 +51,7 @@ def fake(monkeypatch, tmp_path):
 @pytest.fixture
 def batch(narrow_model_file):
     def run(*paths, output=None, on_event=lambda _: None, stop=None, which=None, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), **options)
+        chosen = restore_options(model=str(narrow_model_file), **options)
         return restore_batch(list(paths), output, chosen, which, on_event, stop)
 
     return run
@@ -107,7 +107,7 @@ def test_what_changes_a_result_makes_it_again(batch, photos, options):
 def test_what_changes_no_result_does_not(batch, photos, narrow_model_file, tmp_path):
     batch("in")
     (tmp_path / "same.safetensors").write_bytes(narrow_model_file.read_bytes())
-    options = RestoreOptions(model="same.safetensors", overwrite=True)
+    options = restore_options(model="same.safetensors", overwrite=True)
     assert restore_batch(["in"], None, options).skipped == 3
 
 

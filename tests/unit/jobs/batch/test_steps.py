@@ -12,9 +12,9 @@ from restore_cli.jobs.batch.memory_shares import BatchMemory
 from restore_cli.jobs.batch.run import restore_batch
 from restore_cli.jobs.batch.steps import measure, restore_bytes
 from restore_cli.jobs.restore.memory_budget import Budget
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
 from restore_cli.methods.network import load_restorer
+from tests.options import restore_options
 
 MIB = 2**20
 
@@ -22,7 +22,7 @@ MIB = 2**20
 @pytest.fixture
 def options(narrow_model_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return RestoreOptions(model=str(narrow_model_file), tile=64, overlap=0)
+    return restore_options(model=str(narrow_model_file), tile=64, overlap=0)
 
 
 def picture(path, rng, **facts):
@@ -35,7 +35,7 @@ def test_values(options, tmp_path, rng, narrow_model_file):
     data = picture(
         tmp_path / "a.png", rng, depth="uint16", alpha=alpha, metadata=Metadata(dpi=(90, 90))
     )
-    restorer = load_restorer(str(narrow_model_file), options)
+    restorer = load_restorer(str(narrow_model_file), options.engine, check=True)
     tiles = []
     restored = restore_bytes(
         data, "a.png", "a.tif", options, restorer, Budget(0), lambda *tile: tiles.append(tile)
@@ -47,7 +47,7 @@ def test_values(options, tmp_path, rng, narrow_model_file):
 
 
 def test_errors(options, narrow_model_file, tmp_path, rng):
-    restorer = load_restorer(str(narrow_model_file), options)
+    restorer = load_restorer(str(narrow_model_file), options.engine, check=True)
     with pytest.raises(ImageError, match="text, not an image"):
         restore_bytes(b"no image", "a.png", "a.png", options, restorer, Budget(0))
     data = picture(tmp_path / "a.png", rng)

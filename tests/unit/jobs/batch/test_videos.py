@@ -14,7 +14,7 @@ from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.result_names import result_name
 from restore_cli.jobs.batch.run import restore_batch
-from restore_cli.jobs.restore.options import RestoreOptions
+from tests.options import restore_options
 from tests.unit.imaging.video.clips import frames_of, write_clip
 
 FRAME = b"FRAME\n" + bytes(range(256)) * 6  # 32×32 in 4:2:0
@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch, rng):
 @pytest.fixture
 def batch(narrow_model_file):
     def run(on_event=lambda _: None, stop=None, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), device="cpu", **options)
+        chosen = restore_options(model=str(narrow_model_file), device="cpu", **options)
         return restore_batch(["in"], None, chosen, None, on_event, stop)
 
     return run

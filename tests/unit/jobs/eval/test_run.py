@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from restore_cli.engine.options import EngineOptions
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, ResultError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image
@@ -17,8 +18,9 @@ from restore_cli.jobs.eval.run import EvalOptions, evaluate
 from tests.unit.methods.test_onnx_session import network
 
 
-def measured(data, *, how=None, **methods):
-    chosen = MethodOptions(device="cpu", **methods)
+def measured(data, *, how=None, precision="auto", **methods):
+    engine = EngineOptions(device="cpu", precision=precision)
+    chosen = MethodOptions(engine=engine, **methods)
     return evaluate(EvalOptions(data=[data], methods=chosen, **(how or {})))
 
 
@@ -81,7 +83,9 @@ def test_networks_are_padded_no_more_than_they_need(tmp_path, save):
     onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10), file)
     pictures = find_pictures(tmp_path / "set", Degrading(as_they_are=True))
     blind = network(tmp_path / "blind.onnx")
-    methods = load_methods(MethodOptions(onnx=[file, blind], device="cpu"), [pictures])
+    methods = load_methods(
+        MethodOptions(onnx=[file, blind], engine=EngineOptions(device="cpu")), [pictures]
+    )
     for method, multiple_of in zip(methods, (2, 1), strict=True):
         even, odd = pictures.samples()
         method.prepare(odd)

@@ -11,9 +11,9 @@ from restore_cli.imaging.image import Image
 from restore_cli.jobs.restore import memory_budget as budget
 from restore_cli.jobs.restore import opening as opened
 from restore_cli.jobs.restore import prediction as plan
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
 from restore_cli.methods import speed_history as speed
+from tests.options import restore_options
 
 MIB = 2**20
 
@@ -29,7 +29,7 @@ def _folder(monkeypatch, tmp_path):
 def restore(narrow_model_file):
     def run(*inputs, output=None, **options):
         options = {"device": "cpu", "precision": "fp32", **options}
-        chosen = RestoreOptions(model=str(narrow_model_file), **options)
+        chosen = restore_options(model=str(narrow_model_file), **options)
         return restore_files(list(inputs), output, chosen)
 
     return run

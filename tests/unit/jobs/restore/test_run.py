@@ -8,8 +8,8 @@ import pytest
 from restore_cli.errors import DeviceError, ImageError, ResultError, UsageError, WeightsError
 from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image, Metadata
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
+from tests.options import restore_options
 
 
 class FakeRestorer:
@@ -56,7 +56,7 @@ def image_file(rng):
 @pytest.fixture
 def restore(narrow_model_file):
     def run(*inputs, output=None, on_event=lambda _: None, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), **options)
+        chosen = restore_options(model=str(narrow_model_file), **options)
         return restore_files(list(inputs), output, chosen, on_event)
 
     return run
@@ -179,7 +179,7 @@ def test_failures_of_different_kinds_exit_with_3(restore, image_file, fake):
 def test_errors(restore, image_file, monkeypatch, fake):
     image_file("a.png")
     with pytest.raises(WeightsError):
-        restore_files(["a.png"], None, RestoreOptions(model="nope"))
+        restore_files(["a.png"], None, restore_options(model="nope"))
     with pytest.raises(UsageError, match="cannot write the format 'gif'"):
         restore("a.png", format="gif")
     with pytest.raises(ImageError, match=r"cannot write \.xyz files"):

@@ -13,8 +13,8 @@ from restore_cli.errors import ImageError, ResultError
 from restore_cli.imaging.video.colour import to_pixels
 from restore_cli.imaging.video.frames import FrameFormat, layout_of
 from restore_cli.imaging.video.y4m import Y4mReader
-from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.run import restore_files
+from tests.options import restore_options
 from tests.unit.imaging.video.clips import frames_of, packets_of, write_clip
 
 WIDTH, HEIGHT, FRAMES = 40, 30, 3
@@ -48,7 +48,7 @@ def fake(monkeypatch, tmp_path):
 @pytest.fixture
 def restore(narrow_model_file):
     def run(*inputs, output=None, on_event=lambda _: None, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), **options)
+        chosen = restore_options(model=str(narrow_model_file), **options)
         return restore_files(list(inputs), output, chosen, on_event)
 
     return run

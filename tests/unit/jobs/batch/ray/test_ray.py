@@ -23,7 +23,7 @@ from restore_cli.jobs.batch.ray.worker import BatchWorker
 from restore_cli.jobs.batch.record import Record
 from restore_cli.jobs.batch.report import BatchOptions, Item, Outcome
 from restore_cli.jobs.batch.run import restore_batch
-from restore_cli.jobs.restore.options import RestoreOptions
+from tests.options import restore_options
 
 RAY = BatchOptions(engine="ray")
 ITEM = Item("/in/\udcff \N{CAT FACE}.png", "\udcff.png", "sub/\udcff.png")
@@ -139,7 +139,7 @@ def line(monkeypatch, tmp_path):
 @pytest.fixture
 def batch(narrow_model_file):
     def run(*paths, output=None, stop=None, which=RAY, on_event=lambda _: None, **options):
-        chosen = RestoreOptions(model=str(narrow_model_file), **options)
+        chosen = restore_options(model=str(narrow_model_file), **options)
         return restore_batch(list(paths), output, chosen, which, on_event, stop)
 
     return run
@@ -244,7 +244,7 @@ def test_a_worker_with_other_weights_takes_no_part(photos, tmp_path, line, narro
         if event.kind == "model":
             model.write_bytes(narrow_model_file.read_bytes() + b" ")
 
-    report = restore_batch(["in"], None, RestoreOptions(model=str(model)), RAY, replaced)
+    report = restore_batch(["in"], None, restore_options(model=str(model)), RAY, replaced)
     assert isinstance(report.stopped_by.__cause__, WeightsError)
     assert (report.exit_code, report.done) == (4, 0)
 
