@@ -64,3 +64,17 @@ class ResultError(RestoreError):
     """Restored pixels that failed their own check and were not written."""
 
     exit_code = 6
+
+
+class MemoryTooSmallError(Exception):
+    """Even the smallest tiles need more memory than there is.
+
+    Jobs turn this into a :class:`DeviceError` that says which limit would do.
+
+    Attributes:
+        need_bytes: of main memory, for the whole process.
+    """
+
+    def __init__(self, need_bytes: int) -> None:
+        super().__init__(f"{need_bytes} bytes")
+        self.need_bytes = need_bytes

@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "atomic",
         "errors",
     },
-    "methods": {"engine", "weights", "models", "atomic", "errors"},
+    "methods": {"engine", "imaging", "weights", "models", "atomic", "errors"},
     "jobs": {
         "methods",
         "classical",

@@ -11,6 +11,7 @@ import torch
 
 from restore_cli.engine.memory import ENOUGH_BYTES
 from restore_cli.engine.restorer import Restorer
+from restore_cli.errors import MemoryTooSmallError
 
 # Calibration: one tile on each worker, of the size to be used unless that takes longer than this.
 _CALIBRATION_S = 2.0
@@ -114,14 +115,6 @@ def fit(
         if share == 1:
             raise MemoryTooSmallError(need)
         share = int(share * _SHRINK) if share > _LEAST_SHARE else 1
-
-
-class MemoryTooSmallError(Exception):
-    """There is less memory than the smallest tiles need: ``need_bytes`` for everything."""
-
-    def __init__(self, need_bytes: int) -> None:
-        super().__init__(f"{need_bytes} bytes")
-        self.need_bytes = need_bytes
 
 
 def measure_speed(restorer: Restorer, plan: TilePlan) -> float:

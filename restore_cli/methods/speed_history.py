@@ -1,4 +1,4 @@
-"""How fast this machine runs a network: what the last runs took, else what a trial takes."""
+"""Remembers how fast this machine runs a network, and times a trial where it does not know."""
 
 from __future__ import annotations
 
@@ -13,60 +13,67 @@ from typing import TYPE_CHECKING, Any
 from restore_cli import __version__
 from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError
+from restore_cli.methods.method import OnTile
 from restore_cli.weights.store import cache_dir
 
 if TYPE_CHECKING:
     from restore_cli.engine.planner import TilePlan
     from restore_cli.engine.restorer import Restorer
 
-# Machines change: other programs, cooling, clocks.
+# A trial is kept for a day: machines change (other programs, cooling, clocks).
 KEPT_S = 24 * 3600.0
-# Of the time on the processors that a trial's workers could have had; less, and others took it.
+# A trial is kept only if its workers had this share of the processors' time.
 LEAST_SHARE = 0.75
-# Of runs: they were the real thing, and the fastest of several had the machine to itself.
+# Runs are kept longer than trials: they are real, and the fastest had the machine to itself.
 KEPT_RUN_S = 30 * 24 * 3600.0
 KEPT_RUNS = 5
-WORTH_KEEPING_S = 2.0  # of a run: less is mostly what the first tile waits for
-_ALIKE = 4.0  # times as many pixels in a tile, or as few: the rate is about the same
+WORTH_KEEPING_S = 2.0  # in a shorter run the first tile's waiting counts too much
+_ALIKE = 4.0  # the rate is about the same for up to 4 times as many pixels in a tile, or as few
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 class Clock:
-    """Times how long the tiles of an image take.
+    """Times the tiles of a picture.
 
     Attributes:
-        worked_s: until the last tile so far.
-        tiles: how many there are.
+        worked_s: seconds from the start to the last tile so far.
+        tiles: how many tiles there are in all.
     """
 
     def __init__(self) -> None:
-        """Start."""
+        """Start the clock."""
         self._started_s = time.perf_counter()
         self.worked_s = 0.0
         self.tiles = 0
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether it took long enough to say something."""
+        """Whether the run was long enough to tell the speed."""
         return self.worked_s >= WORTH_KEEPING_S
 
-    def tile_done(self, total: int) -> None:
-        """Count a tile of so many."""
-        self.worked_s = time.perf_counter() - self._started_s
-        self.tiles = total
+    def timing(self, on_tile: OnTile | None) -> OnTile:
+        """Return a progress function that also stops the time."""
+
+        def tile_done(done: int, total: int) -> None:
+            self.worked_s = time.perf_counter() - self._started_s
+            self.tiles = total
+            if on_tile is not None:
+                on_tile(done, total)
+
+        return tile_done
 
 
 def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
-    """Return the seconds each pixel of a tile takes while all workers are busy.
+    """Return the seconds that each pixel of a tile takes while all workers are busy.
 
-    That of the fastest of the last runs with tiles of about that size, as :func:`remember` keeps
-    them. Where there are none, one or two seconds of work are timed, which says too little for slow
-    networks; that is remembered for a day, unless other programs kept the processors busy.
+    This is the rate of the fastest of the last runs with tiles of about this size. Without such
+    runs, one or two seconds of work are timed, which promises too little for slow networks. The
+    trial is remembered for a day, unless other programs kept the processors busy.
 
     Args:
-        restorer: runs it.
-        tiles: of which size and how many at a time.
-        variant: what else makes a difference to how it runs.
+        restorer: the engine.
+        tiles: their size, and how many are restored at a time.
+        variant: what else changes the speed, in words.
     """
     from restore_cli.engine.planner import measure_speed
 
@@ -92,13 +99,13 @@ def speed(restorer: Restorer, tiles: TilePlan, variant: str) -> float:
 
 
 def remember(restorer: Restorer, tiles: TilePlan, variant: str, clock: Clock) -> None:
-    """Keep how fast a run was, for predictions to come, unless it was short or had other tiles.
+    """Remember how fast a run was, unless it was short or had other tiles than planned.
 
     Args:
-        restorer: has run.
+        restorer: the engine, after the run.
         tiles: as they were planned.
         variant: as for :func:`speed`.
-        clock: has timed all tiles.
+        clock: it has timed all tiles.
     """
     if not clock.is_worth_keeping or clock.tiles != tiles.count_at_all_scales:
         return
@@ -108,12 +115,12 @@ def remember(restorer: Restorer, tiles: TilePlan, variant: str, clock: Clock) ->
 
 
 def cache_file() -> Path:
-    """Return where trials are remembered."""
+    """Return the file that keeps trials."""
     return cache_dir().parent / "speed.json"
 
 
 def runs_file() -> Path:
-    """Return where runs are remembered."""
+    """Return the file that keeps runs."""
     return cache_dir().parent / "runs.json"
 
 
@@ -137,7 +144,7 @@ def _key(restorer: Restorer, tiles: TilePlan, variant: str, *more: object) -> st
 
 
 def processor() -> str:
-    """Return what the processor calls itself."""
+    """Return the name of the processor."""
     with contextlib.suppress(OSError):
         for line in _CPUINFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -146,7 +153,7 @@ def processor() -> str:
 
 
 def _recent(runs: Any) -> list[tuple[float, float, float]]:  # noqa: ANN401 - what a file held
-    """Return rate, pixels of a tile and time of the runs that are not too old."""
+    """Return rate, pixels of a tile and time of each run that is not too old."""
     now_s = time.time()
     with contextlib.suppress(ValueError, TypeError):
         rows = [(float(rate), float(pixels), float(at_s)) for rate, pixels, at_s in runs or ()]
@@ -162,7 +169,7 @@ def _is_of_today(entry: Any, now_s: float) -> bool:  # noqa: ANN401 - what a fil
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Return what a file remembers; nothing if it is absent or damaged."""
+    """Return what a file keeps; nothing if it is missing or damaged."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -22,7 +22,7 @@ from restore_cli.imaging.image import Image
 from restore_cli.jobs.batch import run as job
 from restore_cli.jobs.batch.run import restore_batch
 from restore_cli.jobs.restore.model_choice import choose_model
-from restore_cli.methods.network import load_restorer
+from restore_cli.methods.network import NetworkMethod, load_restorer
 from tests.options import restore_options
 
 SUFFIXES = ("png", "jpg")
@@ -51,8 +51,10 @@ def main():
     chosen = parser.parse_args()
     width, height = map(int, chosen.size.split("x"))
     options = restore_options(model=chosen.model)
-    restorer = load_restorer(choose_model("deblur", chosen.model)[0], options.engine, check=True)
-    job.load_restorer = lambda *_: restorer  # loading is not what is measured
+    model = choose_model("deblur", chosen.model)[0]
+    restorer = load_restorer(model, options.engine, check=True)
+    # Loading is not what is measured.
+    job.load_network = lambda *_: NetworkMethod(restorer, options.engine)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "in"
         make_pictures(folder, chosen.images, width, height)

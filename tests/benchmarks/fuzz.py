@@ -46,9 +46,10 @@ from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import RestoreError
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.limits import VARIABLE
-from restore_cli.jobs.restore import opening as opened
+from restore_cli.jobs.restore import opening
 from restore_cli.jobs.restore import run as restore
 from restore_cli.jobs.restore.run import restore_files
+from restore_cli.methods.network import load_network
 from tests.benchmarks.batch_kill import make_model
 from tests.benchmarks.fuzz_corpus import Seed, corpus
 from tests.benchmarks.mutations import mutated
@@ -128,7 +129,7 @@ class Fuzzer:
         # Every other TIFF goes from disk to disk, as large ones do.
         stream_pixels = 0 if rng.random() < 0.5 else MAX_PIXELS
         with (
-            mock.patch.object(opened, "STREAM_PIXELS", stream_pixels),
+            mock.patch.object(opening, "STREAM_PIXELS", stream_pixels),
             mock.patch.dict(os.environ, {VARIABLE: str(MAX_PIXELS)}),
         ):
             kind, text = self._tried(path, folder / "out", format_name)
@@ -235,9 +236,9 @@ def stderr_in_file() -> Iterator[Callable[[], str]]:
 
 def attempts(fuzzer: Fuzzer, numbers: range) -> Iterator[Verdict]:
     """Try inputs in this process, and see what they print and how many pages they take."""
-    restorer = restore.load_restorer(str(fuzzer.model), EngineOptions(device="cpu"), check=True)
+    method = load_network(str(fuzzer.model), EngineOptions(device="cpu"), "deblur")
     with (
-        mock.patch.object(restore, "load_restorer", return_value=restorer),  # the same for all
+        mock.patch.object(restore, "load_network", return_value=method),  # the same for all
         warnings.catch_warnings(),
         stderr_in_file() as printed,
     ):

@@ -25,7 +25,8 @@ from restore_cli.cli.app import run
 from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.limits import DEFAULT_MAX_PIXELS
-from restore_cli.jobs.batch.steps import measure
+from restore_cli.jobs.restore.inputs import LocalFile
+from restore_cli.jobs.restore.whole_image import measured_size
 
 HEAD = """# Odd files
 
@@ -67,7 +68,7 @@ def restored(path: Path, out: Path, options: list[str]) -> tuple[int, str]:
 
 def is_large(path: Path) -> bool:
     """Say whether a picture has more than LARGEST pixels, by its header."""
-    size = measure(path.read_bytes())
+    size = measured_size(LocalFile(str(path)))
     return size is not None and LARGEST < size[0] * size[1] <= DEFAULT_MAX_PIXELS
 
 

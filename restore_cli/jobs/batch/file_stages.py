@@ -1,364 +1,248 @@
-"""What is done with each file: looked up, claimed, read, restored, written, remembered."""
+"""Takes one file through a batch: look it up, claim, load, restore, write, remember."""
 
 from __future__ import annotations
 
 import errno
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 
 from restore_cli.errors import DeviceError, ImageError, RestoreError, UsageError
-from restore_cli.imaging.image import Image
-from restore_cli.imaging.video.formats import video_suffix
-from restore_cli.jobs.batch import videos
 from restore_cli.jobs.batch.claims import Claims, claim_key
-from restore_cli.jobs.batch.input_file import Source, source_of
-from restore_cli.jobs.batch.journal import Journal
-from restore_cli.jobs.batch.memory_shares import BatchMemory
+from restore_cli.jobs.batch.input_file import InputFile, input_file_of
+from restore_cli.jobs.batch.known_results import BatchStoppedError, KnownResults
+from restore_cli.jobs.batch.memory_shares import MemoryShares
+from restore_cli.jobs.batch.output_file import OutputFile
 from restore_cli.jobs.batch.pipeline import Stop, StoppedError
-from restore_cli.jobs.batch.read_ahead_limit import Gate
+from restore_cli.jobs.batch.read_ahead_limit import ReadAheadLimit
 from restore_cli.jobs.batch.record import Record
 from restore_cli.jobs.batch.report import BatchEvent, Item, Outcome
-from restore_cli.jobs.batch.steps import compute, fit_memory, measure, open_bytes
-from restore_cli.jobs.batch.storage.base import Results, Signature, Staged
 from restore_cli.jobs.restore.memory_budget import Budget
-from restore_cli.jobs.restore.opening import Opened, encode
-from restore_cli.jobs.restore.pixels import OnTile
-from restore_cli.jobs.restore.targets import as_failure
+from restore_cli.jobs.restore.opening import open_work
+from restore_cli.jobs.restore.options import RestoreOptions
+from restore_cli.jobs.restore.targets import Target, as_failure
+from restore_cli.jobs.restore.work import Restored, Step, Work
+from restore_cli.methods.method import Method
 
-if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Restorer
-    from restore_cli.jobs.restore.options import RestoreOptions
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-
-
-class BatchStoppedError(RestoreError):
-    """No further file can be restored; what is done is done, and the batch can be run again."""
-
-    def __init__(self, cause: RestoreError) -> None:
-        super().__init__(cause.what, path=cause.path, hint=cause.hint)
-        self.exit_code = cause.exit_code
-        self.__cause__ = cause
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @dataclass(slots=True)
-class Work:
-    """One file between its stages."""
+class FileAtWork:
+    """One file on its way through the stages."""
 
     item: Item
-    source: Source
+    source: InputFile
     started_s: float
-    held: ExitStack  # claim, room in memory
-    key: str = ""
-    opened: Opened | None = None
+    held: ExitStack  # released in the end: the claim, the room in memory, open files
+    output: OutputFile | None = None
+    work: Work | None = None
     budget: Budget | None = None
-    image: Image | None = None  # the restored one
-    staged: Staged | None = None  # what was written in parts
-    is_video: bool = False
-    size: tuple[int | None, int | None] = (None, None)  # of the result
-    notes: tuple[str, ...] = ()
+    restored: Restored | None = None
     compute_s: float = 0.0
     error: RestoreError | None = None
-    is_lasting: bool = False  # the error will be the same next time
+    is_opened: bool = False  # from then on, failures are the file's fault, unless a disk fails
 
 
 @dataclass(slots=True)
 class FileStages:
-    """The stages of a pipeline that restores files."""
+    """The stages of the pipeline that restores files."""
 
     options: RestoreOptions
-    settings: str
-    results: Results
-    journal: Journal
+    known: KnownResults
     claims: Claims
-    memory: BatchMemory
-    load: Callable[[], Restorer]
+    memory: MemoryShares
+    load: Callable[[], Method]
     stop: Stop
     tell: Callable[[BatchEvent], None]
-    retry_failed: bool = False
     fail_fast: bool = False
     deferred: list[Item] = field(default_factory=list)
-    """What other processes are at work on."""
-    gate: Gate = field(init=False)
+    """Items that other processes work on."""
+    limit: ReadAheadLimit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.memory.room_bytes)
+        self.limit = ReadAheadLimit(self.memory.room_bytes)
 
-    def prepare(self, item: Item) -> Work | None:
-        work = Work(item, Source(item.source, None), time.monotonic(), ExitStack())
+    def prepare(self, item: Item) -> FileAtWork | None:
+        file = FileAtWork(item, InputFile(item.source), time.monotonic(), ExitStack())
         is_left = False
         try:
-            with _collected(work):
-                work.source = source_of(item)
-                is_left = self._prepare(work)
+            with _collected(file):
+                file.source = input_file_of(item)
+                is_left = self._prepare(file)
         except BaseException:
-            work.held.close()
+            file.held.close()
             raise
-        if is_left or work.error:
-            return work
-        work.held.close()
+        if is_left or file.error:
+            return file
+        file.held.close()
         return None
 
-    def _prepare(self, work: Work) -> bool:
-        """Say whether there is something to restore."""
-        item = work.item
-        self.journal.refresh()
-        outcome = self.known(item, work.source)
+    def _prepare(self, file: FileAtWork) -> bool:
+        """Return whether there is something to restore."""
+        item, journal = file.item, self.known.journal
+        journal.refresh()
+        outcome = self.known.outcome(item, file.source)
+        key = claim_key(item.output)
         if outcome is None:
-            work.key = claim_key(item.output)
-            claim = self.claims.take(work.key)
+            claim = self.claims.take(key)
             if claim is None:
                 self.deferred.append(item)
                 return False
-            work.held.callback(claim.release)
-            self.journal.refresh()  # its last holder may have written it
-            outcome = self.known(item, work.source, is_claimed=True)
+            file.held.callback(claim.release)
+            journal.refresh()  # the claim's last holder may have written it
+            outcome = self.known.outcome(item, file.source, is_claimed=True)
         if outcome is not None:
             self._say(outcome)
             return False
-        self._refuse_foreign(item)
-        return self._open(work)
+        self.known.refuse_foreign(item)
+        file.output = OutputFile(self.known.results, item, key)
+        return self._open(file)
 
-    def known(self, item: Item, source: Source, *, is_claimed: bool = False) -> Outcome | None:
-        """Return what became of a file earlier, if that still holds; None: it is to be restored.
-
-        Raises:
-            ImageError: the input cannot be read.
-        """
-        record = self.journal.last(item.output)
-        if record is None or record.settings != self.settings:
-            return None
-        if not source.is_of(record):
-            return None
-        path = self.results.path(item.output)
-        if record.step == "failed":
-            if self.retry_failed:
-                return None
-            error = ImageError(record.error, path=item.source, hint="--retry-failed tries again")
-            return Outcome(item, "failed", path, reason="failed before", error=error)
-        if record.step == "writing" and not is_claimed:
-            return None
-        if not self._is_intact(record):
-            return None
-        if record.step == "writing":  # whoever wrote it was killed before it could say so
-            self._remember(self._confirmed(record))
-        return Outcome(item, "skipped", path, reason="done before")
-
-    def foreseen(self, item: Item, source: Source) -> Outcome:
-        """Return what would become of a file; nothing is written.
-
-        Raises:
-            ImageError: it cannot be read, or its result not be written.
-        """
-        outcome = self.known(item, source)
-        if outcome is None:
-            self._refuse_foreign(item)
-            outcome = Outcome(item, "planned", self.results.path(item.output))
-        return outcome
-
-    def _is_intact(self, record: Record) -> bool:
-        signature = self.results.signature(record.output)
-        if signature is None or signature[0] != record.output_size:
+    def _open(self, file: FileAtWork) -> bool:
+        """Load as soon as there is room; return whether the work goes on."""
+        item, source = file.item, file.source
+        is_remote = not self.known.results.is_local
+        target = Target(item.source, item.output, explicit=True, is_remote=is_remote)
+        file.is_opened = True
+        work = open_work(source, target, self.options, self.memory.whole)
+        file.held.callback(work.close)
+        need_bytes = work.room_bytes(self.memory.whole.limit_bytes)
+        source.checksum()
+        if not self.limit.enter(need_bytes, self.stop.is_wanted):
             return False
-        if signature == record.output_signature:
-            return True
-        return self.results.sha256(record.output) == record.output_sha256
-
-    def _refuse_foreign(self, item: Item) -> None:
-        """Pass a place that is empty, or holds what a batch has put there.
-
-        Raises:
-            ImageError: somebody else's file is there, and must not be replaced.
-        """
-        if self.options.writing.overwrite or self.journal.has_written(item.output):
-            return
-        if self.results.signature(item.output) is not None:
-            path, hint = self.results.path(item.output), "--overwrite replaces it"
-            raise ImageError("exists already, and not from a batch", path=path, hint=hint)
-
-    def _open(self, work: Work) -> bool:
-        """Decode as soon as there is room; say whether the work goes on."""
-        if video_suffix(work.item.source):
-            return self._open_video(work)
-        in_parts = self.memory.open_in_parts(work.item, self.results, self.options)
-        if in_parts is not None:
-            work.held.callback(in_parts.opened.close)
-            work.opened, work.budget = in_parts.opened, in_parts.budget
-            work.source.sha256, work.source.signature = in_parts.sha256, in_parts.signature
-            need_bytes = in_parts.need_bytes
-            return self._enter(work, need_bytes)
-        data = work.source.take()
-        need_bytes, work.budget = self.memory.share(measure(data), self.options.scale)
-        if not self._enter(work, need_bytes):
-            return False
-        work.is_lasting = True
-        work.opened = open_bytes(
-            data, work.item.source, work.item.output, self.options, work.budget
-        )
+        file.held.callback(self.limit.leave, need_bytes)
+        file.budget = self.memory.budget_for(need_bytes)
+        work.load(file.budget)
+        file.work = work
         return True
 
-    def _open_video(self, work: Work) -> bool:
-        """Its frames are decoded while the network works."""
-        videos.check(work.item, self.results)
-        work.source.checksum()
-        need_bytes, work.budget = self.memory.share(None, self.options.scale)
-        work.is_video = work.is_lasting = True
-        return self._enter(work, need_bytes)
-
-    def _enter(self, work: Work, need_bytes: int) -> bool:
-        if not self.gate.enter(need_bytes, self.stop.is_wanted):
-            return False
-        work.held.callback(self.gate.leave, need_bytes)
-        return True
-
-    def compute(self, work: Work) -> None:
-        if work.error is None:
-            self._compute(work)
-        if work.error is not None and self.fail_fast:
+    def compute(self, file: FileAtWork) -> None:
+        if file.error is None:
+            self._compute(file)
+        if file.error is not None and self.fail_fast:
             self.stop.wanted = True  # before the next one comes to the network
 
-    def _compute(self, work: Work) -> None:
-        if work.budget is None:
+    def _compute(self, file: FileAtWork) -> None:
+        if file.work is None or file.budget is None or file.output is None:
             return
-        restorer = self.load()
+        method = self.load()
         if self.stop.wanted:
             raise StoppedError
-        self.tell(BatchEvent("start", path=work.item.source))
-        started_s = time.monotonic()
-        with _collected(work):
-            if work.opened is not None:
-                self._restore(work, work.opened, restorer, work.budget)
-            elif work.is_video:
-                self._restore_video(work, restorer, work.budget)
-        work.compute_s = time.monotonic() - started_s
 
-    def _restore(self, work: Work, opened: Opened, restorer: Restorer, budget: Budget) -> None:
-        on_tile = self._on_tile(work)
-        if opened.reader is None:
-            work.image = compute(opened, restorer, self.options, budget, on_tile)
-            work.size = (work.image.width, work.image.height)
-        else:
-            fit_memory(opened, restorer, self.options, budget)
-            work.staged, notes = self.memory.restore_in_parts(
-                opened, restorer, self.results, work.item, work.key, self.options, on_tile
-            )
-            work.notes = notes
-            work.size = (opened.image.width, opened.image.height)
-
-    def _restore_video(self, work: Work, restorer: Restorer, budget: Budget) -> None:
-        work.staged, result = videos.restore_file(
-            work.item, work.key, self.results, self.options, restorer, budget, self._on_tile(work)
-        )
-        work.notes, work.size = result.notes, (result.width, result.height)
-
-    def _on_tile(self, work: Work) -> OnTile:
-        def on_tile(done: int, total: int) -> None:
+        def on_step(step: Step) -> None:
             if self.stop.wanted:
                 raise StoppedError
-            self.tell(BatchEvent("tiles", path=work.item.source, done=done, total=total))
+            # Where nobody knows how many frames there are, there is one more.
+            total = max(step.total, step.done + (not step.total))
+            self.tell(BatchEvent("tiles", path=file.item.source, done=step.done, total=total))
 
-        return on_tile
+        self.tell(BatchEvent("start", path=file.item.source))
+        started_s = time.monotonic()
+        with _collected(file):
+            planned = file.work.plan(method, file.budget)
+            file.restored = planned.restore(file.output, on_step)
+        file.compute_s = time.monotonic() - started_s
 
-    def finish(self, work: Work) -> None:
-        if work.error is None:
-            with _collected(work):
-                self._finish(work)
-        if work.error is not None:
-            if work.staged is not None:
-                work.staged.drop()
-            self._fail(work, as_failure(work.error, work.item.source))
-        work.held.close()
+    def finish(self, file: FileAtWork) -> None:
+        if file.error is None:
+            with _collected(file):
+                self._finish(file)
+        if file.error is not None:
+            if file.output is not None:
+                file.output.drop()
+            self._fail(file, as_failure(file.error, file.item.source))
+        file.held.close()
 
-    def _finish(self, work: Work) -> None:
-        item, opened = work.item, work.opened
-        in_parts = work.image is None
-        if work.image is not None and opened is not None:
-            data, notes = encode(work.image, opened.target, self.options)
-            work.notes = (*work.image.notes, *notes)
-            work.image = None
-            work.is_lasting = False  # from here on, only the disk can fail
-            work.staged = self.results.stage(item.output, data, work.key)
-        if work.staged is None:
+    def _finish(self, file: FileAtWork) -> None:
+        if file.restored is None or file.output is None:
             return
+        item, source, known = file.item, file.source, self.known
+        notes = file.restored.store(file.output)
+        staged = file.output.staged
+        if staged is None:
+            raise ValueError("the result was not written")
         record = Record(
-            "writing", item.output, item.relative, work.source.sha256, self.settings,
-            work.source.signature, work.staged.sha256, work.staged.size,
-            seconds=work.compute_s,
+            "writing", item.output, item.relative, source.sha256, known.settings,
+            source.signature, staged.sha256, staged.size, seconds=file.compute_s,
         )  # fmt: skip
-        self._remember(record)
-        signature = work.staged.commit()
-        self._remember(self._confirmed(record, signature))
+        self.known.remember(record)
+        signature = staged.commit()
+        known.remember(known.confirmed(record, signature))
+        facts = file.restored.facts
         self._say(
             Outcome(
-                item, "done", self.results.path(item.output),
-                width=work.size[0], height=work.size[1], in_parts=in_parts,
-                seconds=time.monotonic() - work.started_s, compute_s=work.compute_s,
-                notes=work.notes,
+                item, "done", known.results.path(item.output),
+                width=facts.width, height=facts.height, in_parts=facts.in_parts,
+                seconds=time.monotonic() - file.started_s, compute_s=file.compute_s, notes=notes,
             )
         )  # fmt: skip
 
-    def drop(self, work: Work) -> None:
-        if work.staged is not None:
-            work.staged.drop()
-        work.held.close()
+    def drop(self, file: FileAtWork) -> None:
+        if file.output is not None:
+            file.output.drop()
+        file.held.close()
 
-    def _confirmed(self, record: Record, signature: Signature | None = None) -> Record:
-        signature = signature or self.results.signature(record.output)
-        return replace(record, step="done", output_signature=signature)
-
-    def _fail(self, work: Work, error: RestoreError) -> None:
+    def _fail(self, file: FileAtWork, error: RestoreError) -> None:
         if _is_final(error):
             raise BatchStoppedError(error)
-        # What is wrong with the file stays wrong; memory, disks and what is installed may change.
-        is_unlucky = type(error) is RestoreError or isinstance(error, DeviceError | UsageError)
-        is_lasting = work.is_lasting and not is_unlucky
-        if is_lasting and work.source.sha256:
-            self._remember(
-                Record(
-                    "failed", work.item.output, work.item.relative, work.source.sha256,
-                    self.settings, work.source.signature, error=error.what,
-                )
-            )  # fmt: skip
-        path = self.results.path(work.item.output)
-        self._say(Outcome(work.item, "failed", path, error=error))
-
-    def _remember(self, record: Record) -> None:
-        try:
-            self.journal.append(record)
-        except RestoreError as error:
-            raise BatchStoppedError(error) from error
+        item, source = file.item, file.source
+        is_at_fault = file.is_opened and (file.output is None or not file.output.has_failed)
+        if is_at_fault and _is_lasting(error):
+            with suppress(ImageError):  # it can no longer be read: nothing is remembered
+                self.known.remember(
+                    Record(
+                        "failed", item.output, item.relative, source.checksum(),
+                        self.known.settings, source.signature, error=error.what,
+                    )
+                )  # fmt: skip
+        path = self.known.results.path(item.output)
+        self._say(Outcome(item, "failed", path, error=error))
 
     def _say(self, outcome: Outcome) -> None:
         self.tell(BatchEvent("file", path=outcome.item.source, outcome=outcome))
 
 
 @contextmanager
-def _collected(work: Work) -> Iterator[None]:
+def _collected(file: FileAtWork) -> Iterator[None]:
     """Catch what concerns one file only."""
     try:
         yield
     except (BatchStoppedError, StoppedError, BrokenPipeError):
         raise
     except RestoreError as error:
-        work.error = error
+        file.error = error
     except MemoryError as error:
-        work.error = DeviceError("out of memory", hint="try a smaller --tile")
-        work.error.__cause__ = error
+        file.error = DeviceError("out of memory", hint="try a smaller --tile")
+        file.error.__cause__ = error
     except Exception as error:  # noqa: BLE001 - one odd file must not cost the others their turn
-        work.error = RestoreError(f"unexpected {type(error).__name__}: {error}")
-        work.error.__cause__ = error
+        file.error = RestoreError(f"unexpected {type(error).__name__}: {error}")
+        file.error.__cause__ = error
 
 
-def _is_final(error: BaseException) -> bool:
-    """Say whether an error would meet every other file, too."""
+def _is_lasting(error: RestoreError) -> bool:
+    """Return whether an error will be the same next time.
+
+    What is wrong with a file stays wrong; memory, disks and installed packages may change.
+    """
+    if type(error) is RestoreError or isinstance(error, DeviceError | UsageError):
+        return False
+    return not any(isinstance(cause, OSError) for cause in _causes(error))
+
+
+def _is_final(error: RestoreError) -> bool:
+    """Return whether an error would meet every other file, too."""
+    return any(
+        isinstance(cause, BatchStoppedError)
+        or (isinstance(cause, OSError) and cause.errno in _DISK_FULL)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, BatchStoppedError):
-            return True
-        if isinstance(cause, OSError) and cause.errno in _FULL:
-            return True
+        yield cause
         cause = cause.__cause__
-    return False

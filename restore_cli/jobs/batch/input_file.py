@@ -1,46 +1,50 @@
-"""An input of a batch: read once, and only if its times do not say that it is the same."""
+"""Reads an input of a batch: at most once, and only if its times do not say that it is the same."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from restore_cli.imaging.formats import decode_image, misnamed
+from restore_cli.imaging.image import Image
 from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch.record import Record
 from restore_cli.jobs.batch.report import Item
 from restore_cli.jobs.batch.storage.base import Signature
-from restore_cli.jobs.batch.storage.local import LocalStorage
 from restore_cli.jobs.batch.storage.opening import storage_for
 
 
 @dataclass(slots=True)
-class Source:
-    """An input; read once, and only if need be."""
+class InputFile:
+    """An input of a batch, as :class:`~restore_cli.jobs.restore.work.Input`."""
 
-    path: str
-    signature: Signature | None  # None also where it may change without a trace
+    name: str  # a path or URL
+    path: str | None = None  # of a file on a disk
+    signature: Signature | None = None  # None also where it may change without a trace
     sha256: str = ""
     _data: bytes | None = None
 
+    @property
+    def taken_for(self) -> Literal["image", "video"]:
+        return "video" if video_suffix(self.name) else "image"
+
     def checksum(self) -> str:
-        """Return the SHA-256 of what is restored; an image's bytes are held until they are taken.
+        """Return the SHA-256 of the file; one on a disk is not held in memory for that.
 
         Raises:
             ImageError: it cannot be read.
         """
-        if self.sha256:
-            return self.sha256
-        storage = storage_for(self.path)
-        if isinstance(storage, LocalStorage) and video_suffix(self.path):
-            self.sha256, self.signature = storage.checksum(self.path)  # may not fit in memory
-        else:
-            content = storage.read(self.path)
-            self._data, self.signature = content.data, content.signature
-            self.sha256 = hashlib.sha256(content.data).hexdigest()
+        if not self.sha256:
+            if self.path is None:
+                self._bytes()
+            else:
+                self.sha256, self.signature = storage_for(self.path).checksum(self.path)
         return self.sha256
 
     def is_of(self, record: Record) -> bool:
-        """Say whether it is the input of a record.
+        """Return whether a record is about this very content.
 
         Raises:
             ImageError: it cannot be read.
@@ -49,17 +53,25 @@ class Source:
             return True
         return self.checksum() == record.input_sha256
 
-    def take(self) -> bytes:
-        """Return the whole file, and let go of it.
+    def decode(self) -> Image:
+        image = decode_image(self._bytes(), self.name)
+        last_part = self.name.rpartition("/")[2] or self.name
+        return image.with_notes(*misnamed(Path(last_part), image.format))
 
-        Raises:
-            ImageError: it cannot be read.
-        """
-        self.checksum()
-        data, self._data = self._data, None
-        return data if data is not None else storage_for(self.path).read(self.path).data
+    def release(self) -> None:
+        self._data = None
+
+    def _bytes(self) -> bytes:
+        """Return the whole file, kept until ``release``; the checksum is that of these bytes."""
+        if self._data is None:
+            content = storage_for(self.name).read(self.name)
+            self._data, self.signature = content.data, content.signature
+            self.sha256 = hashlib.sha256(content.data).hexdigest()
+        return self._data
 
 
-def source_of(item: Item) -> Source:
+def input_file_of(item: Item) -> InputFile:
     """Return the input of an item, not read yet."""
-    return Source(item.source, storage_for(item.source).signature(item.source))
+    storage = storage_for(item.source)
+    path = storage.local_path(item.source)
+    return InputFile(item.source, path, storage.signature(item.source))

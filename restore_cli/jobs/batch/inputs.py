@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import importlib.util
 import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -11,11 +12,11 @@ from pathlib import PurePosixPath
 
 from restore_cli.errors import ImageError, RestoreError, UsageError
 from restore_cli.imaging.listing import is_image
-from restore_cli.imaging.video.formats import video_suffix
+from restore_cli.imaging.video.formats import video_format, video_suffix
+from restore_cli.imaging.video.library import INSTALL
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.storage.base import Entry, Storage, scheme_of
 from restore_cli.jobs.batch.storage.opening import storage_for
-from restore_cli.jobs.batch.videos import why_left_out
 
 _MAGIC = frozenset("*?[")
 
@@ -148,7 +149,7 @@ class _Walk:
         """Say whether a file is an image, or a video that can be restored."""
         if not video_suffix(entry.name):
             return is_image(entry.name)
-        why = why_left_out(entry.name, self.storage)
+        why = _why_left_out(entry.name, self.storage)
         if why:
             self.left_out[why] = self.left_out.get(why, 0) + 1
         return not why
@@ -160,6 +161,16 @@ class _Walk:
             return False
         self.entered.add(identity)
         return True
+
+
+def _why_left_out(name: str, storage: Storage) -> str:
+    """Return why a video is not restored; empty: it is."""
+    if not storage.is_local:
+        return "only those on a disk are restored"
+    is_y4m = video_format(PurePosixPath(name).suffix) == "y4m"
+    if not is_y4m and importlib.util.find_spec("av") is None:
+        return f"restoring them takes {INSTALL}"
+    return ""
 
 
 def _matches(relative: str, patterns: Collection[str]) -> bool:

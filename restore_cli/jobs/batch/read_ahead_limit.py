@@ -1,4 +1,4 @@
-"""How far reading may run ahead of the network: by the memory that images take until written."""
+"""Limits how far reading runs ahead of the network, by the memory that images take."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ MAX_AHEAD = 8  # images between reading and writing
 _PAUSE_S = 0.1  # between two looks at whether the batch is to stop
 
 
-class Gate:
-    """Lets images in while there is room; one that needs more than all the room comes in alone."""
+class ReadAheadLimit:
+    """Lets images in while there is room; one that needs more than all of it comes in alone."""
 
     def __init__(self, room_bytes: int, most: int = MAX_AHEAD) -> None:
         self.room_bytes = room_bytes

@@ -1,25 +1,22 @@
-"""Restore a folder tree: what is to be done, the pipeline that does it, and what became of it."""
+"""Restores files and folder trees; can be stopped anywhere and run again."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from restore_cli.errors import ImageError, RestoreError, UsageError
+from restore_cli.errors import RestoreError, UsageError
 from restore_cli.imaging.formats import FORMATS
-from restore_cli.jobs.batch.claims import Claims, NoClaims, claims_in
-from restore_cli.jobs.batch.file_stages import BatchStoppedError, FileStages, Work
-from restore_cli.jobs.batch.input_file import source_of
+from restore_cli.jobs.batch.claims import Claims
+from restore_cli.jobs.batch.file_stages import FileAtWork, FileStages
+from restore_cli.jobs.batch.input_file import input_file_of
 from restore_cli.jobs.batch.inputs import Inputs, Selection, find_inputs
-from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal, Journal
-from restore_cli.jobs.batch.memory_shares import BatchMemory
+from restore_cli.jobs.batch.journal import Journal
+from restore_cli.jobs.batch.known_results import BatchStoppedError, KnownResults
+from restore_cli.jobs.batch.memory_shares import MemoryShares
 from restore_cli.jobs.batch.pipeline import Pipeline, Stop
-from restore_cli.jobs.batch.ray.worker_reports import take_over
 from restore_cli.jobs.batch.report import (
     BatchEvent,
     BatchOptions,
@@ -37,19 +34,16 @@ from restore_cli.jobs.batch.result_names import (
     shard_of,
 )
 from restore_cli.jobs.batch.settings import settings_key, settings_of
-from restore_cli.jobs.batch.stale_files import remove_leftovers
+from restore_cli.jobs.batch.shared_folder import folder_to_read, shared_folder
 from restore_cli.jobs.batch.storage.base import Results
-from restore_cli.jobs.batch.storage.local import LocalResults
 from restore_cli.jobs.batch.storage.opening import results_in
 from restore_cli.jobs.batch.watch import Watch
 from restore_cli.jobs.restore.model_choice import choose_model, task_note
 from restore_cli.jobs.restore.options import RestoreOptions
 from restore_cli.jobs.restore.targets import as_failure, requested_format
-from restore_cli.methods.network import keeps_brightness, load_restorer
+from restore_cli.methods.method import Method
+from restore_cli.methods.network import load_network
 from restore_cli.weights.store import locate
-
-if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Restorer
 
 _RETRY_S = 0.2  # between two looks at what other processes are at work on
 
@@ -105,13 +99,6 @@ def _image_format(name: str | None) -> str | None:
     return found
 
 
-def _tidy_up(root: Path, journal: Journal, claims: Claims) -> None:
-    """Remove and write down what was left in a folder of results by whoever was killed."""
-    if not isinstance(claims, NoClaims):
-        remove_leftovers(root, claims)
-    take_over(root, journal)
-
-
 class _Batch:
     """One run of a batch."""
 
@@ -133,15 +120,14 @@ class _Batch:
         self.on_event = on_event
         self.stop = stop
         self.report = BatchReport(options.task, model, results.title, options.dry_run)
-        self._restorer: Restorer | None = None
+        self._method: Method | None = None
         self._mutex = threading.Lock()
         self._noted: set[str] = set()
 
     def run(self) -> BatchReport:
         started_s = time.monotonic()
         try:
-            with ExitStack() as open_things:
-                self._run(open_things)
+            self._run()
         except BatchStoppedError as error:
             self.report.stopped_by = error
         except RestoreError as error:
@@ -152,22 +138,29 @@ class _Batch:
         self.report.seconds = time.monotonic() - started_s
         return self.report
 
-    def _run(self, open_things: ExitStack) -> None:
+    def _run(self) -> None:
         found = self._found()
         items = self._planned(found)
         values = settings_of(self.options, self.model)
         key = settings_key(values)
         if self.options.dry_run:
-            self._foresee(items, found, self._stages(key, self._old_journal(open_things)))
+            with folder_to_read(self.results) as folder:
+                self._note_all(folder.notes)
+                self._foresee(items, found, self._known(key, folder.journal))
             return
         self.results.prepare()
-        journal, claims = self._shared(open_things)
-        journal.describe(key, values)
-        stages = self._stages(key, journal, claims)
-        if not self.batch.watch:
-            self._begin(items, found)
-            self._restore(items, stages)
-            return
+        with shared_folder(self.results, is_cluster=self.batch.engine == "ray") as folder:
+            self._note_all(folder.notes)
+            folder.journal.describe(key, values)
+            stages = self._stages(self._known(key, folder.journal), folder.claims)
+            if self.batch.watch:
+                self._watch(stages)
+            else:
+                self._begin(items, found)
+                self._restore(items, stages)
+
+    def _watch(self, stages: FileStages) -> None:
+        """Restore what arrives, until the batch is to stop."""
         self._note(f"watching {', '.join(map(str, self.paths))}, until Ctrl-C")
         watch = Watch(self.batch.poll_s, self.stop)
         for ready in watch.arrivals(self._look):
@@ -178,8 +171,7 @@ class _Batch:
     def _look(self) -> list[Item]:
         """Return all inputs there are now; what is wrong is said once."""
         found = self._found()
-        for text in (*found.notes, *map(str, found.failures)):
-            self._note(text)
+        self._note_all((*found.notes, *map(str, found.failures)))
         return self._planned(found)
 
     def _found(self) -> Inputs:
@@ -194,90 +186,42 @@ class _Batch:
     def _begin(self, items: list[Item], found: Inputs) -> None:
         self.report.total += len(items) + len(found.failures)
         self.tell(BatchEvent("found", total=self.report.total))
-        for note in found.notes:
-            self._note(note)
+        self._note_all(found.notes)
         for error in found.failures:
             item = Item(error.path or "", error.path or "", "")
             outcome = Outcome(item, "failed", error=as_failure(error, item.source))
             self.tell(BatchEvent("file", path=item.source, outcome=outcome))
 
-    def _shared(self, open_things: ExitStack) -> tuple[Journal, Claims]:
-        """Return what this process shares with others that write to the same folder."""
-        if not isinstance(self.results, LocalResults):
-            from restore_cli.jobs.batch.storage.remote import RemoteJournal, RemoteResults
+    def _known(self, key: str, journal: Journal) -> KnownResults:
+        return KnownResults(
+            self.results,
+            journal,
+            key,
+            retry_failed=self.batch.retry_failed,
+            overwrite=self.options.writing.overwrite,
+        )
 
-            if not isinstance(self.results, RemoteResults):
-                raise TypeError(f"no journal for {type(self.results)}")
-            note = "nothing can be claimed in an object store: share the work with --shard"
-            self._note(note)
-            return self._told(RemoteJournal(self.results)), NoClaims()
-        root = self.results.root
-        claims = claims_in(root)
-        if claims.note:
-            self._note(claims.note)
-        if not isinstance(claims, NoClaims):
-            open_things.callback(claims.close)
-        self._enter(claims, open_things)
-        journal = FileJournal(root)
-        open_things.callback(journal.close)
-        _tidy_up(root, journal, claims)
-        if self.batch.engine == "ray":  # its workers may have been ended at any moment
-            open_things.callback(_tidy_up, root, journal, claims)
-        return self._told(journal), claims
-
-    def _enter(self, claims: Claims, open_things: ExitStack) -> None:
-        """Share the folder with others of this kind; a cluster has it alone.
-
-        Raises:
-            ImageError: others are at work there.
-        """
-        is_cluster = self.batch.engine == "ray"
-        right = claims.enter(alone=is_cluster)
-        if right is None:
-            what = "another batch is" if is_cluster else "a batch with --engine ray is"
-            hint = "wait for it, or choose another folder with -o"
-            raise ImageError(f"{what} at work here", path=self.results.title, hint=hint)
-        open_things.callback(right.release)
-
-    def _old_journal(self, open_things: ExitStack) -> Journal:
-        """Return what earlier runs have done, for a look only."""
-        if isinstance(self.results, LocalResults):
-            if not (self.results.root / JOURNAL_NAME).exists():
-                return EmptyJournal()
-            journal = FileJournal(self.results.root, read_only=True)
-            open_things.callback(journal.close)
-            return self._told(journal)
-        return self._shared(open_things)[0]
-
-    def _told(self, journal: Journal) -> Journal:
-        if journal.damaged:
-            self._note(f"{journal.damaged} damaged lines in the journal are passed over")
-        return journal
-
-    def _stages(self, key: str, journal: Journal, claims: Claims | None = None) -> FileStages:
+    def _stages(self, known: KnownResults, claims: Claims) -> FileStages:
         weights_bytes = locate(self.model).stat().st_size
         return FileStages(
             options=self.options,
-            settings=key,
-            results=self.results,
-            journal=journal,
-            claims=claims or NoClaims(),
-            memory=BatchMemory(weights_bytes, self.options.max_memory_bytes),
+            known=known,
+            claims=claims,
+            memory=MemoryShares(weights_bytes, self.options.max_memory_bytes),
             load=self._load,
             stop=self.stop,
             tell=self.tell,
-            retry_failed=self.batch.retry_failed,
             fail_fast=self.batch.fail_fast,
         )
 
-    def _foresee(self, items: list[Item], found: Inputs, stages: FileStages) -> None:
+    def _foresee(self, items: list[Item], found: Inputs, known: KnownResults) -> None:
         """Say what would become of each file."""
         self._begin(items, found)
         for item in items:
             if self.stop.wanted:
                 break
             try:
-                outcome = stages.foreseen(item, source_of(item))
+                outcome = known.foreseen(item, input_file_of(item))
             except RestoreError as error:
                 outcome = Outcome(item, "failed", error=as_failure(error, item.source))
             self.tell(BatchEvent("file", path=item.source, outcome=outcome))
@@ -289,7 +233,7 @@ class _Batch:
 
             restore_on_cluster(items, stages, self.model, self.batch)
         else:
-            pipeline: Pipeline[Item, Work] = Pipeline(stages, self.stop)
+            pipeline: Pipeline[Item, FileAtWork] = Pipeline(stages, self.stop)
             pipeline.run(self._with_deferred(items, stages.deferred))
         if self.stop.wanted:
             # With --watch there is no other end than being stopped.
@@ -310,21 +254,20 @@ class _Batch:
                 self._note(f"waiting for another process, at work on {len(deferred)} files")
                 time.sleep(_RETRY_S)
 
-    def _load(self) -> Restorer:
-        if self._restorer is None:
+    def _load(self) -> Method:
+        if self._method is None:
             try:
-                self._restorer = load_restorer(
-                    self.model, self.options.engine, check=keeps_brightness(self.options.task)
-                )
+                self._method = load_network(self.model, self.options.engine, self.options.task)
             except RestoreError as error:
                 raise BatchStoppedError(error) from error
-            restorer = self._restorer
-            text = (
-                f"model {restorer.card.name}, device {restorer.device},"
-                f" precision {restorer.precision}"
-            )
+            method = self._method
+            text = f"model {method.model}, device {method.device}, precision {method.precision}"
             self.tell(BatchEvent("model", text=text))
-        return self._restorer
+        return self._method
+
+    def _note_all(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self._note(text)
 
     def _note(self, text: str) -> None:
         if text not in self._noted:

@@ -1,4 +1,4 @@
-"""What killed runs left half-done: found by our own names, removed if nobody is at work on it."""
+"""Removes temporary files that killed batches left behind."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from restore_cli.jobs.batch.storage.local import remove_temporary
 _OURS = re.compile(r"\.restore-([0-9a-f]{32})\.part")
 
 
-def remove_leftovers(root: Path, claims: Claims) -> int:
-    """Remove temporary files below ``root`` whose makers are gone; return how many there were.
+def remove_stale_files(root: Path, claims: Claims) -> int:
+    """Remove temporary files below ``root`` whose processes are gone; return how many there were.
 
-    Each bears the key of the claim under which it was made. The claim ends with its process, so
-    whoever gets it knows that nobody writes that file any more.
+    The name of a temporary file holds the key of the claim under which it was made. A claim ends
+    with its process, so whoever gets it knows that nobody writes that file any more.
 
     Raises:
         ImageError: a claim cannot be written down.

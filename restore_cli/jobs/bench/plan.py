@@ -1,4 +1,4 @@
-"""What restoring pictures of some sizes would take, without any picture."""
+"""Predicts what restoring pictures of some sizes would take, without any picture."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_cli.engine.restorer import Restorer
+from restore_cli.engine.options import EngineOptions
 from restore_cli.jobs.bench.run import BenchOptions
 from restore_cli.jobs.bench.subjects import Subject, subject
 from restore_cli.jobs.json_report import JsonObject
 from restore_cli.jobs.restore.memory_budget import STREAM_PIXELS, Budget, ImageBytes, program_bytes
-from restore_cli.jobs.restore.prediction import share_in_parts, share_whole, variant_of
-from restore_cli.methods.speed_history import speed
+from restore_cli.jobs.restore.prediction import StoredRows, plan_in_strips, plan_whole
+from restore_cli.methods.method import Method
+from restore_cli.methods.network import NetworkMethod, load_restorer
 
 # A TIFF as most are: three channels of 16 bits, small strips.
 _CHANNELS, _SAMPLE_BYTES, _STRIP_ROWS = 3, 2, 16
@@ -58,30 +59,27 @@ def plan(options: BenchOptions, max_memory_bytes: int | None = None) -> Iterator
     with tempfile.TemporaryDirectory(prefix="restore-bench-") as folder:
         for name in options.models or (None,):
             one = subject(name, Path(folder))
-            restorer = Restorer(
-                one.path,
+            engine = EngineOptions(
                 device=options.device,
                 precision=options.precision,
                 tile=options.tile,
                 pooling=options.pooling,
             )
+            method = NetworkMethod(load_restorer(str(one.path), engine, check=True), engine)
             budget = Budget(program_bytes(one.path.stat().st_size), max_memory_bytes)
             for width, height in options.sizes:
-                yield _planned(one, restorer, budget, width, height, options.pooling)
+                yield _planned(one, method, budget, width, height)
 
 
-def _planned(
-    one: Subject, restorer: Restorer, budget: Budget, width: int, height: int, pooling: str
-) -> Planned:
+def _planned(one: Subject, method: Method, budget: Budget, width: int, height: int) -> Planned:
     image = ImageBytes.of_size(width, height, _CHANNELS)
     in_parts = width * height > STREAM_PIXELS or not budget.fits(image)
     shape = (height, width, _CHANNELS)
     if in_parts:
-        row_bytes = width * _CHANNELS * _SAMPLE_BYTES
-        share = share_in_parts(shape, row_bytes, _STRIP_ROWS, restorer, budget)
+        stored = StoredRows(width * _CHANNELS * _SAMPLE_BYTES, _STRIP_ROWS)
+        strips = plan_in_strips(method, shape, stored, budget)
+        plan, peak_bytes = strips.plan, strips.peak_bytes
     else:
-        share = share_whole(image, shape, restorer, budget)
-    tiles = share.tiles
-    rate = speed(restorer, tiles, variant_of(pooling))
-    size = f"{tiles.count} of {tiles.width}x{tiles.height}"
-    return Planned(one.name, width, height, in_parts, size, tiles.seconds(rate), share.peak_bytes)
+        plan = plan_whole(method, shape, image, budget)
+        peak_bytes = budget.peak(image, plan.memory_bytes)
+    return Planned(one.name, width, height, in_parts, plan.tiles, plan.seconds(), peak_bytes)

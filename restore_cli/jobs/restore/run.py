@@ -1,48 +1,35 @@
-"""Files or a pipe in, restored files and a report out."""
+"""Restores files or a pipe, one after another, and reports what became of each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import Literal
 
-from restore_cli.atomic import write_atomically
-from restore_cli.errors import DeviceError, ImageError, RestoreError
-from restore_cli.imaging.pipes import write_stdout
+from restore_cli.errors import DeviceError, RestoreError
+from restore_cli.jobs.restore.inputs import open_input
 from restore_cli.jobs.restore.memory_budget import Budget, program_bytes
 from restore_cli.jobs.restore.model_choice import choose_model, task_note
-from restore_cli.jobs.restore.opening import Opened, encode, open_input
+from restore_cli.jobs.restore.opening import open_work
 from restore_cli.jobs.restore.options import RestoreOptions
-from restore_cli.jobs.restore.pixels import restore_image
-from restore_cli.jobs.restore.prediction import planned, share_memory, variant_of
+from restore_cli.jobs.restore.outputs import TargetOutput
+from restore_cli.jobs.restore.prediction import START_S
 from restore_cli.jobs.restore.report import Event, FileResult, OnEvent, RestoreReport, ignore_events
 from restore_cli.jobs.restore.targets import (
-    STREAM,
     Target,
     as_failure,
     check_formats,
+    check_target,
     plan_targets,
     requested_format,
     requested_suffix,
 )
-from restore_cli.jobs.restore.tiff_strips import restore_stream
-from restore_cli.jobs.restore.video import (
-    OpenedVideo,
-    planned_video,
-    restore_video,
-    share_video,
-    video_result,
-)
-from restore_cli.jobs.restore.video_files import open_video
-from restore_cli.methods.network import keeps_brightness, load_restorer
-from restore_cli.methods.speed_history import Clock, remember
+from restore_cli.jobs.restore.work import Facts, Notes, PlannedWork, Step, Work
+from restore_cli.methods.method import Method
+from restore_cli.methods.network import load_network
 from restore_cli.weights.store import locate
-
-if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Restorer
 
 
 def restore_files(
@@ -96,136 +83,116 @@ def restore_files(
 
 
 class _Job:
-    """The model, loaded at the first image that can be read, and what is done with each image."""
+    """Restores the inputs of one command; the model is loaded at the first that can be read."""
 
     def __init__(self, model: str, options: RestoreOptions, on_event: OnEvent, count: int) -> None:
-        self.model = model
-        self.options = options
-        self.on_event = on_event
-        self.count = count
-        self.restorer: Restorer | None = None
-        self.load_s = 0.0
+        self._model = model
+        self._options = options
+        self._on_event = on_event
+        self._count = count
+        self._method: Method | None = None
+        self._load_s = 0.0  # until the first input is planned
         weights_bytes = locate(model).stat().st_size
-        self.budget = Budget(program_bytes(weights_bytes), options.max_memory_bytes)
+        self._budget = Budget(program_bytes(weights_bytes), options.max_memory_bytes)
 
     @property
     def device(self) -> str:
-        return str(self.restorer.device) if self.restorer else self.options.engine.device
+        return self._method.device if self._method else self._options.engine.device
 
     @property
     def precision(self) -> str:
-        # The engine may have changed its mind at the first image.
-        return self.restorer.precision if self.restorer else self.options.engine.precision
+        # The method may have changed its mind at the first image.
+        return self._method.precision if self._method else self._options.engine.precision
 
     def run(self, index: int, target: Target) -> FileResult:
         """Restore one input; an error that concerns only this one becomes part of the result."""
-        say = Event("start", path=target.source, index=index, count=self.count)
-        self.on_event(say)
+        event = Event("start", path=target.source, index=index, count=self._count)
+        self._on_event(event)
         started_s = time.monotonic()
-        opened: Opened | OpenedVideo | None
+        work: Work | None = None
         with _collected() as failure:
-            opened = open_video(target, self.options, self.budget)
-            if opened is None:
-                opened = open_input(target, self.options, self.budget)
-        if not failure:
-            with closing(opened):
-                is_first = self.restorer is None
-                restorer = self.restorer or self._load()  # what fails here fails for all
+            work = self._opened(target)
+        if work is not None:
+            with closing(work):
+                method = self._method or self._load()  # what fails here fails for all
                 with _collected() as failure:
-                    if self.options.dry_run:
-                        return self._planned(opened, restorer, self.load_s if is_first else 0.0)
-                    if isinstance(opened, OpenedVideo):
-                        result = self._restore_video(opened, restorer, say)
-                    else:
-                        result = self._restore(opened, restorer, say)
+                    planned = work.plan(method, self._budget)
+                    if self._options.dry_run:
+                        return self._predicted(work.target, planned)
+                    result = self._restored(work.target, planned, event)
                     result = replace(result, seconds=time.monotonic() - started_s)
-                    self.on_event(replace(say, kind="done", result=result))
+                    self._on_event(replace(event, kind="done", result=result))
                     return result
         error = as_failure(failure[0], target.source)
         result = FileResult(target.source, target.path, "failed", error=error)
-        self.on_event(replace(say, kind="failed", text=str(error), result=result))
+        self._on_event(replace(event, kind="failed", text=str(error), result=result))
         return result
 
-    def _planned(
-        self, opened: Opened | OpenedVideo, restorer: Restorer, load_s: float
-    ) -> FileResult:
-        if isinstance(opened, OpenedVideo):
-            return planned_video(opened, restorer, self.options, self.budget, load_s)
-        return planned(opened, restorer, self.options, self.budget, load_s)
+    def _opened(self, target: Target) -> Work:
+        """Open and load an input after all that can be checked before."""
+        overwrite = self._options.writing.overwrite
+        source = open_input(target.source)
+        check_target(target, overwrite=overwrite)
+        work = open_work(source, target, self._options, self._budget)
+        try:
+            work.load(self._budget)
+            check_target(work.target, overwrite=overwrite)  # its suffix may be another now
+        except BaseException:
+            work.close()
+            raise
+        return work
 
-    def _load(self) -> Restorer:
+    def _load(self) -> Method:
         started_s = time.monotonic()
-        restorer = load_restorer(
-            self.model, self.options.engine, check=keeps_brightness(self.options.task)
+        method = load_network(self._model, self._options.engine, self._options.task)
+        self._method = method
+        self._load_s = time.monotonic() - started_s + START_S
+        text = f"model {method.model}, device {method.device}, precision {method.precision}"
+        self._on_event(Event("model", text=text))
+        return method
+
+    def _predicted(self, target: Target, planned: PlannedWork) -> FileResult:
+        prediction = planned.predict()
+        # The first input also waits for the model.
+        start_s, self._load_s = self._load_s, 0.0
+        result = _result(target, planned.facts, "planned", planned.notes)
+        seconds = prediction.seconds
+        return replace(
+            result,
+            tiles=prediction.tiles,
+            predicted_s=None if seconds is None else start_s + seconds,
+            predicted_peak_bytes=prediction.peak_bytes,
         )
-        self.restorer = restorer
-        self.load_s = time.monotonic() - started_s
-        text = f"model {restorer.card.name}, device {self.device}, precision {self.precision}"
-        self.on_event(Event("model", text=text))
-        return restorer
 
-    def _restore(self, opened: Opened, restorer: Restorer, say: Event) -> FileResult:
-        def on_tile(done: int, total: int) -> None:
-            clock.tile_done(total)
-            self.on_event(replace(say, kind="tiles", done=done, total=total))
-
-        target, reader, options = opened.target, opened.reader, self.options
-        if reader is None and self.budget.limit_bytes is None:
-            restorer.max_memory_bytes = None
-        else:
-            share_memory(opened, restorer, options.scale, self.budget)
-        clock = Clock()
-        if reader is None:
-            image = restore_image(opened.image, restorer, on_tile, options.scale)
-            data, notes = encode(image, target, options)
-            _write(target, data)
-            notes = (*image.notes, *notes)
-        else:
-            image = reader.header
-            _make_folder(target)
-            notes = restore_stream(
-                reader, restorer, target.path, on_tile,
-                bit_depth=options.encoding.bit_depth,
-                strip_metadata=options.encoding.strip_metadata,
-            )  # fmt: skip
-        if clock.is_worth_keeping:
-            tiles = share_memory(opened, restorer, options.scale, self.budget).tiles
-            remember(
-                restorer, tiles, variant_of(options.engine.pooling, tta=options.engine.tta), clock
+    def _restored(self, target: Target, planned: PlannedWork, event: Event) -> FileResult:
+        def on_step(step: Step) -> None:
+            self._on_event(
+                replace(
+                    event,
+                    kind=step.unit,
+                    done=step.done,
+                    total=step.total,
+                    frames_per_s=step.per_s,
+                )
             )
+
+        output = TargetOutput(target)
+        restored = planned.restore(output, on_step)
+        notes = restored.store(output)
         for note in notes:
-            self.on_event(replace(say, kind="note", text=note))
-        return FileResult(
-            input=target.source,
-            output=target.path,
-            status="done",
-            width=image.width,
-            height=image.height,
-            channels=image.pixels.shape[2],
-            depth=image.depth,
-            in_parts=reader is not None,
-            notes=notes,
-        )
+            self._on_event(replace(event, kind="note", text=note))
+        return _result(target, restored.facts, "done", notes)
 
-    def _restore_video(self, opened: OpenedVideo, restorer: Restorer, say: Event) -> FileResult:
-        total = opened.source.header.frames or 0
 
-        def on_frame(done: int, frames_per_s: float) -> None:
-            step = replace(say, kind="frames", done=done, total=total, frames_per_s=frames_per_s)
-            self.on_event(step)
-
-        share_video(opened, restorer, self.budget)
-        _make_folder(opened.target)
-        frames = restore_video(opened, restorer, self.options.scale, on_frame)
-        result = video_result(opened, frames)
-        for note in result.notes:
-            self.on_event(replace(say, kind="note", text=note))
-        return result
+def _result(
+    target: Target, facts: Facts, status: Literal["done", "planned"], notes: Notes
+) -> FileResult:
+    return FileResult(target.source, target.path, status, notes=notes, **asdict(facts))
 
 
 @contextmanager
 def _collected() -> Iterator[list[RestoreError]]:
-    """Catch what concerns one image only; the list holds it afterwards."""
+    """Catch what concerns one input only; the list holds it afterwards."""
     errors: list[RestoreError] = []
     try:
         yield errors
@@ -235,23 +202,3 @@ def _collected() -> Iterator[list[RestoreError]]:
         failure = DeviceError("out of memory", hint="try a smaller --tile")
         failure.__cause__ = error
         errors.append(failure)
-
-
-def _write(target: Target, data: bytes) -> None:
-    if target.path != STREAM:
-        _make_folder(target)
-        write_atomically(target.path, data)
-        return
-    try:
-        write_stdout(data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        what = f"cannot write: {error.strerror or error}"
-        raise ImageError(what, path="<stdout>", hint="free some space there") from error
-
-
-def _make_folder(target: Target) -> None:
-    """Make a folder that was named with a slash."""
-    if not target.explicit:
-        Path(target.path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Where each result goes, and whether it may go there; asked before any work is done."""
+"""Decides where each result goes, and checks before any work that it may go there."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ class Target:
     source: str  # a file name or "-"
     path: str  # a file name or "-"
     explicit: bool  # named by the user: may replace what is there
+    is_remote: bool = False  # the path is in an object store
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the result becomes a file on a disk of this machine."""
+        return self.path != STREAM and not self.is_remote
 
 
 def plan_targets(

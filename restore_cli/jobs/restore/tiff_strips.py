@@ -1,10 +1,12 @@
-"""A TIFF restored window by window, from disk to disk: the same file as through memory."""
+"""Restores a TIFF window by window, from disk to disk: the same file as through memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,27 +14,136 @@ from numpy.typing import NDArray
 from restore_cli.errors import ImageError
 from restore_cli.imaging.formats import FORMATS, fitted
 from restore_cli.imaging.image import Depth, Pixels
+from restore_cli.imaging.options import EncodingOptions
 from restore_cli.imaging.pixels import FILL_REACH
 from restore_cli.imaging.tiff.codec import Layout, to_samples
 from restore_cli.imaging.tiff.reader import TiffReader
 from restore_cli.imaging.tiff.writer import write_rows
-from restore_cli.jobs.restore.pixels import OnTile
+from restore_cli.jobs.restore.memory_budget import Budget
+from restore_cli.jobs.restore.outputs import encode
+from restore_cli.jobs.restore.prediction import (
+    PlannedStrips,
+    StoredRows,
+    long_strip,
+    plan_in_strips,
+    writing_seconds,
+)
+from restore_cli.jobs.restore.targets import Target
 from restore_cli.jobs.restore.value_range import ValueRange, filled
+from restore_cli.jobs.restore.whole_image import facts_of
+from restore_cli.jobs.restore.work import Facts, Notes, OnStep, Output, Prediction, Step
+from restore_cli.methods.method import Method, MethodPlan, OnTile, PixelSource
 
 # Colour is carried into what is transparent, and from there into what is no number.
 _MARGIN = 2 * FILL_REACH
-_SURVEY_SIDE = 1024  # of the windows in which an image is looked through
-_FINISHED_BYTES = 16 * 2**20  # of float32 pixels that are made ready to be stored at a time
+_SURVEY_SIDE = 1024  # side of the windows in which the value range is searched
+_FINISHED_BYTES = 16 * 2**20  # of float32 pixels that are converted at a time
+_SAMPLE_ROWS = 64  # rows that are encoded to predict how long writing takes
 
 
-class StreamPixels(Protocol):
-    """What an engine offers for images that do not fit in memory."""
-
-    def stream(self, source: PreparedSource, progress: OnTile | None = None) -> Iterator[Pixels]:
-        """Yield restored rows (h, W, C) from top to bottom."""
+# A source and a progress function → restored rows (h, W, C) from top to bottom.
+RestoreRows = Callable[[PixelSource, OnTile | None], Iterator[Pixels]]
 
 
-def open_stream(path: str | Path) -> TiffReader | None:
+class TiffStrips:
+    """A TIFF that is restored from disk to disk, and never in memory as a whole."""
+
+    def __init__(self, reader: TiffReader, target: Target, encoding: EncodingOptions) -> None:
+        """Take over an open file.
+
+        Args:
+            reader: reads it window by window; closed by ``close``.
+            target: where the result goes: a TIFF on a disk.
+            encoding: how the result is stored.
+        """
+        self.target = target
+        self._reader = reader
+        self._encoding = encoding
+
+    def room_bytes(self, limit_bytes: int | None) -> int:
+        return limit_bytes or 0  # with a limit it has all the memory, and is alone
+
+    def load(self, budget: Budget) -> None:
+        del budget  # nothing is read yet
+        # What the format cannot hold fails before the network has worked.
+        encode(long_strip(self._reader.header, 1), self.target, self._encoding)
+
+    def plan(self, method: Method, budget: Budget) -> PlannedTiffStrips:
+        segments = self._reader.segments
+        stored = StoredRows(segments.row_bytes, segments.segment_rows)
+        shape = self._reader.header.pixels.shape
+        planned = plan_in_strips(method, (shape[0], shape[1], shape[2]), stored, budget)
+        segments.cache_bytes = stored.cache_bytes(planned.plan.tile_rows)
+        return PlannedTiffStrips(self._reader, self.target, self._encoding, planned)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTiffStrips:
+    """A TIFF in strips, with its tiles decided."""
+
+    reader: TiffReader
+    target: Target
+    encoding: EncodingOptions
+    planned: PlannedStrips
+
+    @property
+    def facts(self) -> Facts:
+        return facts_of(self.reader.header, in_parts=True)
+
+    @property
+    def notes(self) -> Notes:
+        return ()
+
+    def predict(self) -> Prediction:
+        plan, header = self.planned.plan, self.reader.header
+        rows = min(_SAMPLE_ROWS, header.height)
+        pixels, alpha = self.reader.read(0, rows, 0, header.width)
+        # The header's own pixels are all 0, which no encoder takes long for.
+        sample = replace(header, pixels=pixels, alpha=alpha)
+        write_s = writing_seconds(
+            long_strip(sample, 1), header.width * header.height, self.target, self.encoding
+        )
+        seconds = self._reading_seconds(plan) + plan.seconds() + write_s
+        return Prediction(plan.tiles, seconds, self.planned.peak_bytes)
+
+    def _reading_seconds(self, plan: MethodPlan) -> float:
+        """Predict how long it takes to read the file, judging by a row of tiles."""
+        height, width = self.reader.header.height, self.reader.header.width
+        rows = min(plan.tile_rows, height)
+        middle = (height - rows) // 2
+        started_s = time.perf_counter()
+        self.reader.read(middle, middle + rows, 0, width)
+        seconds = (time.perf_counter() - started_s) * height / rows
+        # Some images are searched for unusual values before.
+        return seconds * (plan.source_reads + self.reader.may_leave_range)
+
+    def restore(self, output: Output, on_step: OnStep) -> StoredStrips:
+        def on_tile(done: int, total: int) -> None:
+            on_step(Step("tiles", done, total))
+
+        with output.part_by_part() as path:
+            notes = restore_strips(
+                self.reader, self.planned.plan.restore_rows, path, self.encoding, on_tile
+            )
+        return StoredStrips(self.facts, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStrips:
+    """A restored TIFF that is written already."""
+
+    facts: Facts
+    notes: Notes
+
+    def store(self, output: Output) -> Notes:
+        del output  # it was written strip by strip
+        return self.notes
+
+
+def open_tiff(path: str | Path) -> TiffReader | None:
     """Return a file that can be read in windows; None for any other, be it damaged or no TIFF."""
     try:
         return TiffReader(path)
@@ -40,53 +151,53 @@ def open_stream(path: str | Path) -> TiffReader | None:
         return None
 
 
-def restore_stream(
+def restore_strips(
     reader: TiffReader,
-    engine: StreamPixels,
+    restore_rows: RestoreRows,
     path: str | Path,
+    encoding: EncodingOptions,
     on_tile: OnTile | None = None,
-    *,
-    bit_depth: int | None = None,
-    strip_metadata: bool = False,
-) -> tuple[str, ...]:
+) -> Notes:
     """Write the restored image, whole or not at all, and return what the user should know.
 
-    The file is that which ``restore_image`` and ``write_image`` give; alpha is carried, never
-    restored, and colour under alpha 0 is neither read nor changed.
+    The file is the same as if the image had gone through memory as a whole. Alpha is carried, never
+    restored. Colour under alpha 0 is neither read nor changed.
 
     Args:
         reader: the image; it may be the one that is replaced.
-        engine: restores it.
+        restore_rows: restores it.
         path: of the TIFF to write.
-        on_tile: told after each tile how many of how many are done.
-        bit_depth: 8, 16 or 32 (float); default: the source's.
-        strip_metadata: write no EXIF, XMP or resolution.
+        encoding: how it is stored.
+        on_tile: called after each tile.
 
     Raises:
-        UsageError: no such depth.
+        UsageError: TIFF does not hold such a depth.
         ImageError: the file is damaged further down, or there is nowhere to write.
         ResultError: the restored pixels cannot be right.
         DeviceError: there is not enough memory.
     """
     header, depth, notes = fitted(
-        reader.header, FORMATS["tiff"], bit_depth, strip_metadata=strip_metadata
+        reader.header,
+        FORMATS["tiff"],
+        encoding.bit_depth,
+        strip_metadata=encoding.strip_metadata,
     )
     source = PreparedSource(reader)
-    rows = _finished(engine.stream(source, on_tile), source, Layout.of(header, depth))
+    rows = _finished(restore_rows(source, on_tile), source, Layout.of(header, depth))
     more = write_rows(path, header, depth, rows)
     return (*header.notes, *source.values.notes, *notes, *more)
 
 
 class PreparedSource:
-    """An image's pixels as a network may see them: finite, in [0, 1], without hidden colour.
+    """Reads an image's pixels as a network may see them: finite, in [0, 1], no hidden colour.
 
     Attributes:
-        reader: where they come from.
-        values: of the whole image.
+        reader: the file.
+        values: the range of the whole image's values.
     """
 
     def __init__(self, reader: TiffReader) -> None:
-        """Look the whole image through, if its values may be unusual.
+        """Search the whole image for unusual values, if it may have any.
 
         Raises:
             ImageError: it is damaged further down.
@@ -145,7 +256,7 @@ def _windows(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
 def _finished(
     restored: Iterator[Pixels], source: PreparedSource, layout: Layout
 ) -> Iterator[NDArray[Any]]:
-    """Yield rows as they are stored, a few at a time: each step makes copies of them."""
+    """Yield rows as they are stored, a few at a time, since each step copies them."""
     row_bytes = source.shape[1] * source.shape[2] * 4
     count = max(1, _FINISHED_BYTES // row_bytes)
     top = 0

@@ -1,4 +1,4 @@
-"""A video in, a restored video out: frame by frame, reading ahead and writing behind."""
+"""Restores a video frame by frame; the next frames are read and the last written meanwhile."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from restore_cli.errors import ImageError, UsageError
+from restore_cli.errors import ImageError
 from restore_cli.imaging.image import Pixels
 from restore_cli.imaging.resizing import enlarge
 from restore_cli.imaging.video.colour import corrected, from_pixels, to_pixels
-from restore_cli.imaging.video.formats import VIDEO_FORMATS
 from restore_cli.imaging.video.frames import Frame, FrameFormat, Passed, VideoHeader
 from restore_cli.jobs.restore.memory_budget import Budget, ImageBytes
-from restore_cli.jobs.restore.pixels import RestorePixels
-from restore_cli.jobs.restore.prediction import START_S, share_whole, variant_of
+from restore_cli.jobs.restore.prediction import plan_whole
 from restore_cli.jobs.restore.read_ahead import ReadAhead, WriteBehind
-from restore_cli.jobs.restore.report import FileResult
 from restore_cli.jobs.restore.targets import STREAM, Target
-from restore_cli.methods.speed_history import speed
-
-if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Restorer
-    from restore_cli.jobs.restore.options import RestoreOptions
-    from restore_cli.jobs.restore.prediction import Share
+from restore_cli.jobs.restore.whole_image import RestorePixels
+from restore_cli.jobs.restore.work import Facts, Notes, OnStep, Output, Prediction, Step
+from restore_cli.methods.method import Method, MethodPlan
 
 OnFrame = Callable[[int, float], None]  # how many are done, and how many a second
 
 
 class FrameSource(Protocol):
-    """Frames, and what lies between them, in the order of their stream."""
+    """Gives the frames of a video, and what the stream has between them, in order."""
 
     @property
     def header(self) -> VideoHeader:
@@ -48,47 +42,128 @@ class FrameSource(Protocol):
 
 
 class FrameSink(Protocol):
-    """Takes frames, and what lies between them."""
+    """Takes frames, and what the stream has between them, in order."""
 
     def write(self, item: Frame | Passed) -> None:
         """Write one."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedVideo:
-    """One video, and where its result goes.
+# A path → a context that gives the sink; the result appears when the context ends well.
+Sinks = Callable[[str], AbstractContextManager[FrameSink]]
 
-    Attributes:
-        source: its frames.
-        target: where the result goes, with a suffix that fits.
-        header: of the result.
-        sink: gives, as a context, what takes the restored frames; the result is there when it
-            ends well.
-        notes: what the result lacks.
-        resources: closed in the end.
-    """
 
-    source: FrameSource
-    target: Target
-    header: VideoHeader
-    sink: Callable[[], AbstractContextManager[FrameSink]]
-    notes: tuple[str, ...]
-    resources: ExitStack
+class Video:
+    """A video that is open, with all checked that can be."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        target: Target,
+        header: VideoHeader,
+        sinks: Sinks,
+        notes: Notes,
+        resources: ExitStack,
+        scale: int,
+    ) -> None:
+        """Take over an open video.
+
+        Args:
+            source: its frames.
+            target: where the result goes, with a suffix that fits.
+            header: of the result.
+            sinks: opens what takes the restored frames.
+            notes: what the result lacks.
+            resources: closed in the end.
+            scale: how many times larger each side becomes.
+        """
+        self.source = source
+        self.target = target
+        self.header = header
+        self.sinks = sinks
+        self.notes = notes
+        self.scale = scale
+        self._resources = resources
+
+    def room_bytes(self, limit_bytes: int | None) -> int:
+        return 0  # a few frames; they are read while the network works
+
+    def load(self, budget: Budget) -> None:
+        format = self.header.format
+        budget.check(ImageBytes.of_size(format.width, format.height))
+
+    def plan(self, method: Method, budget: Budget) -> PlannedVideo:
+        format = self.header.format
+        channels = self.source.header.format.layout.channels
+        size = ImageBytes.of_size(format.width, format.height, channels)
+        shape = (format.height, format.width, channels)
+        plan = plan_whole(method, shape, size, budget)
+        return PlannedVideo(self, plan, size, budget)
+
+    def facts(self, frames: int | None) -> Facts:
+        """Return size, channels and depth of the result, which has so many frames."""
+        format = self.header.format
+        depth = "uint8" if format.layout.bits == 8 else "uint16"
+        return Facts(format.width, format.height, format.layout.channels, depth, frames)
 
     def close(self) -> None:
-        self.resources.close()
+        self._resources.close()
 
 
-def restore_video(opened: OpenedVideo, engine: RestorePixels, scale: int, on_frame: OnFrame) -> int:
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """A video with the tiles of its frames decided."""
+
+    video: Video
+    plan: MethodPlan
+    frame: ImageBytes
+    budget: Budget
+
+    @property
+    def facts(self) -> Facts:
+        return self.video.facts(self.video.source.header.frames)
+
+    @property
+    def notes(self) -> Notes:
+        return (*self.video.notes, *self.video.source.notes)
+
+    def predict(self) -> Prediction:
+        frames = self.video.source.header.frames
+        seconds = None if frames is None else frames * self.plan.seconds()
+        peak_bytes = self.budget.peak(self.frame, self.plan.memory_bytes)
+        return Prediction(self.plan.tiles, seconds, peak_bytes)
+
+    def restore(self, output: Output, on_step: OnStep) -> StoredVideo:
+        video = self.video
+        total = video.source.header.frames or 0
+
+        def on_frame(done: int, frames_per_s: float) -> None:
+            on_step(Step("frames", done, total, frames_per_s))
+
+        with output.part_by_part() as path:
+            frames = restore_video(video, self.plan.restore, path, on_frame)
+        return StoredVideo(video.facts(frames), self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """A restored video that is written already."""
+
+    facts: Facts
+    notes: Notes
+
+    def store(self, output: Output) -> Notes:
+        del output  # it was written frame by frame
+        return self.notes
+
+
+def restore_video(video: Video, restore: RestorePixels, path: str, on_frame: OnFrame) -> int:
     """Write the restored frames, and return how many.
 
-    The next frames are read and the last ones written while one is restored.
-
     Args:
-        opened: the video.
-        engine: restores a frame.
-        scale: how many times larger each side becomes.
-        on_frame: told after each frame.
+        video: an open video.
+        restore: restores the pixels of a frame.
+        path: of the result; "-" is standard output.
+        on_frame: called after each frame.
 
     Raises:
         ImageError: the source ends too early, after what is whole has been written; or has no
@@ -97,26 +172,25 @@ def restore_video(opened: OpenedVideo, engine: RestorePixels, scale: int, on_fra
         DeviceError: there is not enough memory.
         BrokenPipeError: the reader of the result has gone away.
     """
-    before, after = opened.source.header.format, opened.header.format
+    before, after = video.source.header.format, video.header.format
+    is_stdin = video.target.source == STREAM
     count = 0
     with (
-        opened.sink() as sink,
-        ReadAhead(opened.source, may_hang=opened.target.source == STREAM) as items,
-        WriteBehind(sink.write, may_hang=opened.target.path == STREAM) as written,
+        video.sinks(path) as sink,
+        ReadAhead(video.source, may_hang=is_stdin) as items,
+        WriteBehind(sink.write, may_hang=path == STREAM) as written,
     ):
         started_s = time.perf_counter()
         for item in items:
             if isinstance(item, Frame):
-                item = restored_frame(item, before, after, engine, scale)
+                item = restored_frame(item, before, after, restore, video.scale)
                 count += 1
             written.put(item)
             if isinstance(item, Frame):
                 on_frame(count, count / (time.perf_counter() - started_s))
         if not count:
-            hint = "the command before the pipe gave nothing"
-            raise items.error or ImageError(
-                "no frames", hint=hint if opened.target.source == STREAM else "check the file"
-            )
+            hint = "the command before the pipe gave nothing" if is_stdin else "check the file"
+            raise items.error or ImageError("no frames", hint=hint)
         written.finish()
     if items.error is not None:
         raise items.error
@@ -124,7 +198,7 @@ def restore_video(opened: OpenedVideo, engine: RestorePixels, scale: int, on_fra
 
 
 def restored_frame(
-    frame: Frame, before: FrameFormat, after: FrameFormat, engine: RestorePixels, scale: int
+    frame: Frame, before: FrameFormat, after: FrameFormat, restore: RestorePixels, scale: int
 ) -> Frame:
     """Return a frame with its restored planes.
 
@@ -135,87 +209,15 @@ def restored_frame(
         frame: as it was read.
         before: its format.
         after: the format to return.
-        engine: gets pixels in [0, 1].
+        restore: restores pixels in [0, 1].
         scale: how many times larger each side becomes.
     """
     pixels = to_pixels(frame.planes, before)
     visible = enlarge(np.clip(pixels, 0, 1), scale)
-    correction = np.clip(engine(visible), 0, 1) - visible
+    correction = np.clip(restore(visible, None), 0, 1) - visible
     if after == before:
         planes = corrected(frame.planes, correction, after)
     else:
         base: Pixels = pixels if scale == 1 else visible
         planes = from_pixels(base + correction, after)
     return replace(frame, planes=planes)
-
-
-def share_video(opened: OpenedVideo, restorer: Restorer, budget: Budget) -> Share:
-    """Tell the engine how much of the memory is its own for a frame.
-
-    Raises:
-        DeviceError: there is too little for any tile.
-    """
-    format = opened.header.format
-    channels = opened.source.header.format.layout.channels
-    size = ImageBytes.of_size(format.width, format.height, channels)
-    return share_whole(size, (format.height, format.width, channels), restorer, budget)
-
-
-def video_result(opened: OpenedVideo, frames: int | None, seconds: float = 0.0) -> FileResult:
-    """Return what became of a video."""
-    format = opened.header.format
-    return FileResult(
-        input=opened.target.source,
-        output=opened.target.path,
-        status="done",
-        width=format.width,
-        height=format.height,
-        channels=format.layout.channels,
-        depth="uint8" if format.layout.bits == 8 else "uint16",
-        frames=frames,
-        seconds=seconds,
-        notes=(*opened.notes, *opened.source.notes),
-    )
-
-
-def planned_video(
-    opened: OpenedVideo,
-    restorer: Restorer,
-    options: RestoreOptions,
-    budget: Budget,
-    load_s: float,
-) -> FileResult:
-    """Return what restoring a video will take, as far as the number of its frames is known.
-
-    Raises:
-        DeviceError: there is too little memory.
-    """
-    share = share_video(opened, restorer, budget)
-    rate = speed(restorer, share.tiles, variant_of(options.engine.pooling, tta=options.engine.tta))
-    frames = opened.source.header.frames
-    start_s = (START_S + load_s) if load_s else 0.0
-    tiles = share.tiles
-    return replace(
-        video_result(opened, frames),
-        status="planned",
-        tiles=f"{tiles.count} of {tiles.width}x{tiles.height}",
-        predicted_s=None if frames is None else start_s + frames * tiles.seconds(rate),
-        predicted_peak_bytes=share.peak_bytes,
-    )
-
-
-def refuse_image_options(options: RestoreOptions, output: str) -> None:
-    """Pass options that mean something for a video.
-
-    Raises:
-        UsageError: one does not.
-    """
-    title = VIDEO_FORMATS[output].title
-    if options.encoding.bit_depth is not None:
-        raise UsageError(f"--bit-depth is not for {title}", hint="use --pix-fmt with raw video")
-    if (
-        options.raw_video.pix_fmt is not None
-        and options.raw_video.size is None
-        and output != "rawvideo"
-    ):
-        raise UsageError(f"--pix-fmt is not for {title}", hint="it goes with --format rawvideo")

@@ -1,4 +1,4 @@
-"""A video as it is opened: all that can be checked before the network works."""
+"""Opens videos: files in containers, Y4M and raw frames; checks all that can be checked before."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from restore_cli.errors import UsageError
+from restore_cli.imaging.options import EncodingOptions
 from restore_cli.imaging.video.containers import ContainerReader
 from restore_cli.imaging.video.formats import (
     HEAD_BYTES,
@@ -26,50 +26,61 @@ from restore_cli.imaging.video.muxing import carried_streams, container_writer, 
 from restore_cli.imaging.video.rawvideo import DEFAULT_LAYOUT, RawReader, RawWriter, raw_format
 from restore_cli.imaging.video.streams import input_bytes, output_bytes, peek_stdin
 from restore_cli.imaging.video.y4m import MAGIC, Y4mReader, Y4mWriter, space_of
-from restore_cli.jobs.restore.memory_budget import ImageBytes
-from restore_cli.jobs.restore.opening import Memory
-from restore_cli.jobs.restore.targets import STREAM, Target, check_source, check_target
-from restore_cli.jobs.restore.video import FrameSink, FrameSource, OpenedVideo, refuse_image_options
+from restore_cli.jobs.restore.options import RawVideoOptions
+from restore_cli.jobs.restore.targets import STREAM, Target
+from restore_cli.jobs.restore.video import FrameSink, FrameSource, Video
 
-if TYPE_CHECKING:
-    from restore_cli.jobs.restore.options import RestoreOptions
+CONTAINER = "container"  # a file that holds a video beside sound and more
 
 
-CONTAINER = "container"  # what holds a video beside sound and more
-
-
-def open_video(target: Target, options: RestoreOptions, memory: Memory) -> OpenedVideo | None:
+def open_video(
+    target: Target, encoding: EncodingOptions, raw: RawVideoOptions, scale: int
+) -> Video | None:
     """Open an input that is a video; return None for any other.
+
+    Args:
+        target: the input, and where its result goes.
+        encoding: how the result is stored.
+        raw: describes raw video.
+        scale: how many times larger each side becomes.
 
     Raises:
         ImageError: it cannot be read, or its result not be written.
-        UsageError: something has to be said about it that is not, or the other way round.
-        DeviceError: its frames take more memory than there may be.
+        UsageError: raw video needs a size that is not told, or another video is told one.
     """
-    own = _kind(target.source, options)
+    own = _kind(target.source, encoding.format, raw)
     if own is None:
         return None
-    check_source(target.source)
     with ExitStack() as resources:
-        source = _source(target.source, own, options, resources)
-        output = _output(target, own, options)
-        refuse_image_options(options, output)
+        source = _source(target.source, own, raw, resources)
+        output = _output(target, own, encoding.format)
+        _refuse_image_options(output, encoding, raw)
         if not target.explicit:
             suffix = VIDEO_FORMATS[output].suffixes[0]
             if video_format(Path(target.path).suffix) != output:
                 target = replace(target, path=str(Path(target.path).with_suffix(suffix)))
-        check_target(target, overwrite=options.writing.overwrite)
-        header = _result(source.header, own, output, options)
-        memory.check(ImageBytes.of_size(header.format.width, header.format.height))
-
-        sink = partial(_sink, target.path, output, header, source, options)
+        header = _result(source.header, own, output, raw.pix_fmt, scale)
+        sinks = partial(_sink, output=output, header=header, source=source, encoding=encoding)
         container = source if isinstance(source, ContainerReader) else None
         notes = (*_lost(source, header, output), *carried_streams(container, output)[1])
-        return OpenedVideo(source, target, header, sink, notes, resources.pop_all())
+        return Video(source, target, header, sinks, notes, resources.pop_all(), scale)
 
 
-def _output(target: Target, own: str, options: RestoreOptions) -> str:
-    """Return the name in VIDEO_FORMATS of what to write.
+def _refuse_image_options(output: str, encoding: EncodingOptions, raw: RawVideoOptions) -> None:
+    """Refuse options that mean nothing for a video.
+
+    Raises:
+        UsageError: one is set.
+    """
+    title = VIDEO_FORMATS[output].title
+    if encoding.bit_depth is not None:
+        raise UsageError(f"--bit-depth is not for {title}", hint="use --pix-fmt with raw video")
+    if raw.pix_fmt is not None and raw.size is None and output != "rawvideo":
+        raise UsageError(f"--pix-fmt is not for {title}", hint="it goes with --format rawvideo")
+
+
+def _output(target: Target, own: str, requested: str | None) -> str:
+    """Return the name in VIDEO_FORMATS of the format to write.
 
     Raises:
         ImageError: no video is written like this.
@@ -78,16 +89,15 @@ def _output(target: Target, own: str, options: RestoreOptions) -> str:
     if own == CONTAINER:
         suffix = video_format(Path(target.source).suffix)
         own = "y4m" if target.path == STREAM else (suffix or SUBSTITUTE)
-    output = written_format(
-        target.path if target.explicit else STREAM, options.encoding.format, own
-    )
+    path = target.path if target.explicit else STREAM
+    output = written_format(path, requested, own)
     if target.path == STREAM and VIDEO_FORMATS[output].muxer:
         what = f"{VIDEO_FORMATS[output].title} cannot be written to a pipe"
         raise UsageError(what, hint="use -o FILE, or --format y4m")
     return output
 
 
-def _kind(path: str, options: RestoreOptions) -> str | None:
+def _kind(path: str, requested: str | None, raw: RawVideoOptions) -> str | None:
     """Return "y4m", "rawvideo" or CONTAINER; None for what is no video.
 
     Raises:
@@ -96,14 +106,14 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
     head = peek_stdin(HEAD_BYTES) if path == STREAM else first_bytes(path)
     is_y4m = bool(head) and MAGIC.startswith(head[: len(MAGIC)])
     is_raw = not is_y4m and (
-        options.raw_video.size is not None
+        raw.size is not None
         or VIDEO_SUFFIXES.get(Path(path).suffix.lower()) == "rawvideo"
-        or (path == STREAM and options.encoding.format == "rawvideo")
+        or (path == STREAM and requested == "rawvideo")
     )
-    if is_raw and options.raw_video.size is None:
+    if is_raw and raw.size is None:
         hint = "add --size WIDTHxHEIGHT"
         raise UsageError("raw frames do not tell how large they are", hint=hint)
-    if is_y4m and options.raw_video.size is not None:
+    if is_y4m and raw.size is not None:
         raise UsageError("--size is for raw video; this video tells its own")
     if is_raw:
         return "rawvideo"
@@ -117,7 +127,7 @@ def _kind(path: str, options: RestoreOptions) -> str | None:
 
 @contextmanager
 def _sink(
-    path: str, output: str, header: VideoHeader, source: FrameSource, options: RestoreOptions
+    path: str, *, output: str, header: VideoHeader, source: FrameSource, encoding: EncodingOptions
 ) -> Iterator[FrameSink]:
     if not VIDEO_FORMATS[output].muxer:
         with output_bytes(path) as write:
@@ -128,8 +138,8 @@ def _sink(
         output,
         header,
         source if isinstance(source, ContainerReader) else None,
-        quality=options.encoding.quality,
-        strip_metadata=options.encoding.strip_metadata,
+        quality=encoding.quality,
+        strip_metadata=encoding.strip_metadata,
     ) as writer:
         yield writer
 
@@ -145,7 +155,7 @@ def _lost(source: FrameSource, header: VideoHeader, output: str) -> Iterator[str
         yield f"the pictures lie on their side: {title} cannot say how to turn them"
 
 
-def _source(path: str, own: str, options: RestoreOptions, resources: ExitStack) -> FrameSource:
+def _source(path: str, own: str, raw: RawVideoOptions, resources: ExitStack) -> FrameSource:
     if own == CONTAINER:
         container = ContainerReader(path)
         resources.callback(container.close)
@@ -153,20 +163,22 @@ def _source(path: str, own: str, options: RestoreOptions, resources: ExitStack) 
     read, size = resources.enter_context(input_bytes(path))
     if own == "y4m":
         return Y4mReader(read, size)
-    width, height = options.raw_video.size or (0, 0)
-    return RawReader(read, raw_format(width, height, options.raw_video.pix_fmt), size)
+    width, height = raw.size or (0, 0)
+    return RawReader(read, raw_format(width, height, raw.pix_fmt), size)
 
 
-def _result(header: VideoHeader, own: str, output: str, options: RestoreOptions) -> VideoHeader:
+def _result(
+    header: VideoHeader, own: str, output: str, pix_fmt: str | None, scale: int
+) -> VideoHeader:
     """Return the header of the result."""
     format = header.format
     name = format.layout.name
     if output == "rawvideo" and own != "rawvideo":
-        name = options.raw_video.pix_fmt or DEFAULT_LAYOUT
+        name = pix_fmt or DEFAULT_LAYOUT
     if output == "y4m" and space_of(format) is None:
         name = "yuv444p" if format.layout.bits == 8 else "yuv444p16le"
     if name != format.layout.name:
         format = raw_format(format.width, format.height, name)
         header = replace(header, tags=())
-    header = replace(header, format=format.scaled(options.scale))
+    header = replace(header, format=format.scaled(scale))
     return encodable(header, output) if VIDEO_FORMATS[output].muxer else header

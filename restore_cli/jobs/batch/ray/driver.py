@@ -9,8 +9,9 @@ import os
 from collections.abc import Sequence
 
 from restore_cli.errors import RestoreError
-from restore_cli.jobs.batch.file_stages import BatchStoppedError, FileStages
-from restore_cli.jobs.batch.input_file import source_of
+from restore_cli.jobs.batch.file_stages import FileStages
+from restore_cli.jobs.batch.input_file import input_file_of
+from restore_cli.jobs.batch.known_results import BatchStoppedError
 from restore_cli.jobs.batch.ray.cluster import Crew, answers, block_size, connected
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker import WorkerSetup
@@ -43,8 +44,8 @@ def restore_on_cluster(
     setup = WorkerSetup(
         _everywhere(model) if os.path.exists(model) else model,  # noqa: PTH110 - str all the way
         stages.options,
-        stages.settings,
-        _everywhere(stages.results.path(".")),
+        stages.known.settings,
+        _everywhere(stages.known.results.path(".")),
     )
     with connected(batch.ray_address) as nodes:
         crew = Crew.of(nodes, batch.workers, stages.options.engine.device)
@@ -64,7 +65,7 @@ class _Run:
     def __init__(self, items: Sequence[Item], stages: FileStages) -> None:
         self._items = items
         self._stages = stages
-        self._announcements = Announcements(stages.results)
+        self._announcements = Announcements(stages.known.results)
         self.left: dict[int, Task] = {}
 
     def sort_out(self) -> None:
@@ -75,7 +76,7 @@ class _Run:
                 return
             try:
                 # Whether something else is in the place of a result, the workers see sooner.
-                outcome = stages.known(item, source_of(item), is_claimed=True)
+                outcome = stages.known.outcome(item, input_file_of(item), is_claimed=True)
             except BatchStoppedError:
                 raise
             except RestoreError as error:
@@ -83,9 +84,7 @@ class _Run:
             if outcome is not None:
                 self._say(outcome)
                 continue
-            may_replace = stages.options.writing.overwrite or stages.journal.has_written(
-                item.output
-            )
+            may_replace = stages.known.may_replace(item)
             absolute = Item(_everywhere(item.source), item.relative, item.output)
             self.left[number] = Task(number, absolute, may_replace)
 
@@ -107,13 +106,13 @@ class _Run:
     def _take(self, data: bytes) -> None:
         number = Answer.number_in(data)
         item = self._items[number]
-        answer = Answer.of_bytes(data, item, self._stages.results.path(item.output))
+        answer = Answer.of_bytes(data, item, self._stages.known.results.path(item.output))
         if answer.stopped_by is not None:
             raise BatchStoppedError(answer.stopped_by)
         if answer.outcome is None or self.left.pop(number, None) is None:
             return
         for record in answer.records:
-            self._stages.journal.append(record)
+            self._stages.known.journal.append(record)
             self._announcements.withdraw(record.output)
         self._say(answer.outcome)
 
@@ -126,7 +125,7 @@ class _Run:
             self._say(self._failed(item, error))
 
     def _failed(self, item: Item, error: RestoreError) -> Outcome:
-        path = self._stages.results.path(item.output)
+        path = self._stages.known.results.path(item.output)
         return Outcome(item, "failed", path, error=as_failure(error, item.source))
 
     def _say(self, outcome: Outcome) -> None:

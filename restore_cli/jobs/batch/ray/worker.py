@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from restore_cli.errors import RestoreError, WeightsError
 from restore_cli.jobs.batch.claims import NoClaims, claims_in
-from restore_cli.jobs.batch.file_stages import BatchStoppedError, FileStages
-from restore_cli.jobs.batch.memory_shares import BatchMemory
+from restore_cli.jobs.batch.file_stages import FileStages
+from restore_cli.jobs.batch.known_results import BatchStoppedError, KnownResults
+from restore_cli.jobs.batch.memory_shares import MemoryShares
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker_reports import Announcements
@@ -21,11 +22,11 @@ from restore_cli.jobs.batch.storage.base import Results
 from restore_cli.jobs.batch.storage.local import LocalResults
 from restore_cli.jobs.batch.storage.opening import results_in
 from restore_cli.jobs.json_report import JsonObject
-from restore_cli.methods.network import keeps_brightness, load_restorer
+from restore_cli.methods.method import Method
+from restore_cli.methods.network import load_network
 from restore_cli.weights.store import locate
 
 if TYPE_CHECKING:
-    from restore_cli.engine.restorer import Restorer
     from restore_cli.jobs.restore.options import RestoreOptions
 
 _RETRY_S = 0.2  # between two looks at what another process is at work on
@@ -48,7 +49,7 @@ class BatchWorker:
         self._setup = setup
         self._journal = WorkerJournal(results_in(setup.folder))
         self._stages: FileStages | None = None
-        self._restorer: Restorer | None = None
+        self._method: Method | None = None
         self._outcome: Outcome | None = None
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
@@ -95,30 +96,32 @@ class BatchWorker:
         if settings_key(settings_of(setup.options, setup.model)) != setup.settings:
             hint = "install the same restore-cli, and have the same weights, on every machine"
             raise WeightsError(f"differ on {platform.node()}", path=setup.model, hint=hint)
+        known = KnownResults(
+            results,
+            self._journal,
+            setup.settings,
+            retry_failed=True,  # the driver has sorted out what is not to be tried again
+            overwrite=setup.options.writing.overwrite,
+        )
         weights_bytes = locate(setup.model).stat().st_size
         return FileStages(
             options=setup.options,
-            settings=setup.settings,
-            results=results,
-            journal=self._journal,
+            known=known,
             claims=claims_in(results.root) if isinstance(results, LocalResults) else NoClaims(),
-            memory=BatchMemory(weights_bytes, setup.options.max_memory_bytes),
+            memory=MemoryShares(weights_bytes, setup.options.max_memory_bytes),
             load=self._load,
             stop=Stop(),
             tell=self._hear,
-            retry_failed=True,  # the driver has sorted out what is not to be tried again
         )
 
-    def _load(self) -> Restorer:
-        if self._restorer is None:
+    def _load(self) -> Method:
+        if self._method is None:
+            setup = self._setup
             try:
-                setup = self._setup
-                self._restorer = load_restorer(
-                    setup.model, setup.options.engine, check=keeps_brightness(setup.options.task)
-                )
+                self._method = load_network(setup.model, setup.options.engine, setup.options.task)
             except RestoreError as error:
                 raise BatchStoppedError(error) from error
-        return self._restorer
+        return self._method
 
     def _hear(self, event: BatchEvent) -> None:
         if event.outcome is not None:

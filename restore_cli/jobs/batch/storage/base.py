@@ -1,10 +1,12 @@
-"""Where images lie: the few things a batch needs of a disk or of an object store."""
+"""The protocols of storage: the few things that a batch needs of a disk or an object store."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 # What changes when a file does; the first is its size in bytes. None: there is no such file.
@@ -53,8 +55,30 @@ class Staged(Protocol):
         """Forget it; what was in its place stays."""
 
 
+@dataclass(slots=True)
+class Staging:
+    """A result that is being written part by part."""
+
+    path: Path  # to write to
+    staged: Staged | None = None  # once it is complete
+
+
 class Storage(Protocol):
     """Reads inputs."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether these are files on a disk of this machine."""
+
+    def local_path(self, path: str) -> str | None:
+        """Return the path of a regular file on a disk; None for anything else."""
+
+    def checksum(self, path: str) -> tuple[str, Signature | None]:
+        """Return the SHA-256 of a file, and its signature if that is certain.
+
+        Raises:
+            ImageError: missing or unreadable, or no regular file.
+        """
 
     def kind(self, path: str) -> Kind | None:
         """Return what is at a path; None: nothing."""
@@ -97,6 +121,10 @@ class Results(Protocol):
     def title(self) -> str:
         """What messages call it."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+
     def prepare(self) -> None:
         """Make the folder.
 
@@ -130,6 +158,14 @@ class Results(Protocol):
 
         Raises:
             ImageError: it cannot be written, or its place is outside the folder.
+        """
+
+    def staging(self, name: str, key: str) -> AbstractContextManager[Staging]:
+        """Give a path to write a result to part by part; it is staged when the block ends well.
+
+        Raises:
+            ImageError: it cannot be written, its place is outside the folder, or the folder is
+                not on a disk.
         """
 
 

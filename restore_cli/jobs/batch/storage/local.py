@@ -1,4 +1,4 @@
-"""Inputs and results on a disk."""
+"""Reads inputs from a disk, and writes results to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from restore_cli.atomic import as_image_error, sync_folder
 from restore_cli.errors import ImageError
-from restore_cli.jobs.batch.storage.base import Content, Entry, Kind, Signature
+from restore_cli.jobs.batch.storage.base import Content, Entry, Kind, Signature, Staging
 
 # Within this time two changes may bear one time stamp: FAT counts in steps of two seconds.
 _RACY_S = 2.5
@@ -25,7 +25,12 @@ TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".restore-", ".part"
 
 
 class LocalStorage:
-    """Files by their paths; bytes that are no text are kept by ``surrogateescape``."""
+    """Reads files by their paths; names that are no text are kept by ``surrogateescape``."""
+
+    is_local = True
+
+    def local_path(self, path: str) -> str | None:
+        return path if self.kind(path) == "file" else None
 
     def kind(self, path: str) -> Kind | None:
         if os.path.isdir(path):  # noqa: PTH112 - names may be no text, str all the way
@@ -78,7 +83,9 @@ class LocalStorage:
 
 
 class LocalResults:
-    """A folder on a disk; nothing is written through links inside of it."""
+    """A folder of results on a disk; nothing is written through links inside of it."""
+
+    is_local = True
 
     def __init__(self, folder: str) -> None:
         self.title = folder
@@ -131,12 +138,7 @@ class LocalResults:
         return StagedFile(temporary, temporary, target, len(data), hashlib.sha256(data).hexdigest())
 
     @contextmanager
-    def staging(self, name: str, key: str) -> Iterator[Path]:
-        """Give a path to write a result to part by part; then ``staged_at`` takes it over.
-
-        Raises:
-            ImageError: the place of the result is outside the folder, or cannot be written to.
-        """
+    def staging(self, name: str, key: str) -> Iterator[Staging]:
         target = self.place(name)
         folder = self._temporary(target, key)
         try:
@@ -144,17 +146,15 @@ class LocalResults:
         except OSError as error:
             raise as_image_error(error, self.path(name)) from error
         try:
-            yield folder / target.name
+            staging = Staging(folder / target.name)
+            yield staging
+            with staging.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = staging.path.stat().st_size
+            staging.staged = StagedFile(staging.path, folder, target, size, digest)
         except BaseException:
             remove_temporary(folder)
             raise
-
-    def staged_at(self, written: Path, name: str) -> StagedFile:
-        """Return the result that was written to what ``stage_path`` gave."""
-        with written.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = written.stat().st_size
-        return StagedFile(written, written.parent, self.place(name), size, digest)
 
     def place(self, name: str) -> Path:
         """Return the path of a result, in a folder that is made if need be.

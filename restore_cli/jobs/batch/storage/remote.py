@@ -10,7 +10,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,14 @@ from restore_cli.errors import ImageError, UsageError
 from restore_cli.jobs.batch.claims import claim_key
 from restore_cli.jobs.batch.journal import now
 from restore_cli.jobs.batch.record import Record
-from restore_cli.jobs.batch.storage.base import Content, Entry, Kind, Signature, scheme_of
+from restore_cli.jobs.batch.storage.base import (
+    Content,
+    Entry,
+    Kind,
+    Signature,
+    Staging,
+    scheme_of,
+)
 from restore_cli.jobs.json_report import JsonObject
 
 if TYPE_CHECKING:
@@ -47,7 +54,9 @@ def file_system(url: str) -> AbstractFileSystem:
 
 
 class RemoteStorage:
-    """Objects by their URLs."""
+    """Reads objects by their URLs."""
+
+    is_local = False
 
     def __init__(self, url: str) -> None:
         """Connect to the store of a URL.
@@ -87,6 +96,13 @@ class RemoteStorage:
             data = self._files.cat_file(path)
         return Content(data, signature if signature == self.signature(path) else None)
 
+    def checksum(self, path: str) -> tuple[str, Signature | None]:
+        content = self.read(path)
+        return hashlib.sha256(content.data).hexdigest(), content.signature
+
+    def local_path(self, path: str) -> str | None:
+        return None
+
     def head(self, path: str, size: int) -> bytes:
         with _failures(path):
             return bytes(self._files.cat_file(path, start=0, end=size))
@@ -102,7 +118,9 @@ class RemoteStorage:
 
 
 class RemoteResults:
-    """A folder in a store."""
+    """A folder of results in an object store."""
+
+    is_local = False
 
     def __init__(self, url: str) -> None:
         """Connect to the store of a URL.
@@ -139,6 +157,9 @@ class RemoteResults:
         if ".." in name.split("/") or name.startswith("/"):
             raise ImageError("is outside the folder of results", path=name)
         return StagedObject(self, name, data, len(data), hashlib.sha256(data).hexdigest())
+
+    def staging(self, name: str, key: str) -> AbstractContextManager[Staging]:
+        raise ImageError("an object store takes no file in parts", path=self.path(name))
 
 
 @dataclass(slots=True)

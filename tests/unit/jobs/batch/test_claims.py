@@ -8,7 +8,7 @@ import pytest
 
 from restore_cli.errors import ImageError
 from restore_cli.jobs.batch.claims import CLAIMS_FOLDER, LockClaims, NoClaims, claim_key, claims_in
-from restore_cli.jobs.batch.stale_files import remove_leftovers
+from restore_cli.jobs.batch.stale_files import remove_stale_files
 
 KEY = claim_key("a.png")
 
@@ -86,7 +86,7 @@ def test_no_claims_always_give_one():
     claim.release()
 
 
-def test_leftovers_of_the_dead_are_removed_and_nothing_else(tmp_path):
+def test_stale_files_of_the_dead_are_removed_and_nothing_else(tmp_path):
     (tmp_path / "sub").mkdir()
     dead = tmp_path / "sub" / f".restore-{claim_key('dead')}.part"
     dead.write_bytes(b"half")
@@ -100,20 +100,20 @@ def test_leftovers_of_the_dead_are_removed_and_nothing_else(tmp_path):
         other.write_bytes(b"not ours")
     claims = LockClaims(tmp_path)
     claim = claims.take(KEY)
-    assert remove_leftovers(tmp_path, claims) == 2
+    assert remove_stale_files(tmp_path, claims) == 2
     assert not dead.exists()
     assert not folder.exists()
     assert alive.exists()
     assert all(other.exists() for other in others)
     claim.release()
-    assert remove_leftovers(tmp_path, claims) == 1
+    assert remove_stale_files(tmp_path, claims) == 1
 
 
 def test_a_link_named_like_a_leftover_is_removed_alone(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
     (tmp_path / f".restore-{KEY}.part").symlink_to(tmp_path / "precious")
-    assert remove_leftovers(tmp_path, LockClaims(tmp_path)) == 1
+    assert remove_stale_files(tmp_path, LockClaims(tmp_path)) == 1
     assert (tmp_path / "precious" / "file").exists()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restore_cli.imaging.image import Image
-from restore_cli.jobs.restore.opening import long_strip
+from restore_cli.jobs.restore.prediction import long_strip
 
 
 @pytest.mark.parametrize(

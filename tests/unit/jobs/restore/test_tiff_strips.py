@@ -7,9 +7,10 @@ import tifffile
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging.formats import encode_with_notes, read_image
+from restore_cli.imaging.options import EncodingOptions
 from restore_cli.jobs.restore import tiff_strips as module
-from restore_cli.jobs.restore.pixels import restore_image
-from restore_cli.jobs.restore.tiff_strips import PreparedSource, open_stream, restore_stream
+from restore_cli.jobs.restore.tiff_strips import PreparedSource, open_tiff, restore_strips
+from restore_cli.jobs.restore.whole_image import restore_image
 
 HEIGHT, WIDTH = 330, 410
 
@@ -45,8 +46,11 @@ def assert_streams_as_the_whole(path, restorer, **how):
     whole = restore_image(read_image(path), restorer)
     data, notes = encode_with_notes(whole, format="tiff", **how)
     target = path.with_name("out.tif")
-    with open_stream(path) as reader:
-        assert restore_stream(reader, restorer, target, **how) == (*whole.notes, *notes)
+    with open_tiff(path) as reader:
+        assert restore_strips(reader, restorer.stream, target, EncodingOptions(**how)) == (
+            *whole.notes,
+            *notes,
+        )
     assert target.read_bytes() == data
 
 
@@ -82,7 +86,7 @@ def test_another_depth_without_metadata(file, restorer, bit_depth):
 def test_values_out_of_range(file, restorer):
     path = file(hdr, "float32")
     assert_streams_as_the_whole(path, restorer)
-    with open_stream(path) as reader:
+    with open_tiff(path) as reader:
         values = PreparedSource(reader).values
     assert (values.holes, values.negatives, values.peak) == (401, 3, 7.25)
 
@@ -135,16 +139,18 @@ def test_rows_are_finished_in_small_parts(file, restorer, monkeypatch):
 def test_progress_is_told(file, restorer):
     path = file()
     calls = []
-    with open_stream(path) as reader:
-        restore_stream(reader, restorer, path, lambda *call: calls.append(call))
+    with open_tiff(path) as reader:
+        restore_strips(
+            reader, restorer.stream, path, EncodingOptions(), lambda *call: calls.append(call)
+        )
     assert calls[-1] == (len(calls), len(calls)) == (restorer.plan(HEIGHT, WIDTH)[0][0].count,) * 2
 
 
 def test_the_input_may_be_replaced(file, restorer):
     path = file()
     expected = restore_image(read_image(path), restorer).pixels
-    with open_stream(path) as reader:
-        restore_stream(reader, restorer, path)
+    with open_tiff(path) as reader:
+        restore_strips(reader, restorer.stream, path, EncodingOptions())
     np.testing.assert_allclose(read_image(path).pixels, expected, atol=0.51 / 65535)
 
 
@@ -152,19 +158,19 @@ def test_what_is_no_stream(tmp_path):
     (tmp_path / "text.tif").write_text("no image")
     (tmp_path / "empty.tif").write_bytes(b"")
     for name in ("text.tif", "empty.tif", "gone.tif"):
-        assert open_stream(tmp_path / name) is None
+        assert open_tiff(tmp_path / name) is None
 
 
 def test_errors(file, restorer, tmp_path):
     path = file()
     target = tmp_path / "out.tif"
-    with open_stream(path) as reader:
+    with open_tiff(path) as reader:
         with pytest.raises(UsageError, match="cannot hold 12 bits"):
-            restore_stream(reader, restorer, target, bit_depth=12)
+            restore_strips(reader, restorer.stream, target, EncodingOptions(bit_depth=12))
         at = reader._page.dataoffsets[-1]
     data = bytearray(path.read_bytes())
     data[at : at + 50] = bytes(50)
     path.write_bytes(data)
-    with open_stream(path) as reader, pytest.raises(ImageError, match=r"in\.tif: damaged TIFF"):
-        restore_stream(reader, restorer, target)
+    with open_tiff(path) as reader, pytest.raises(ImageError, match=r"in\.tif: damaged TIFF"):
+        restore_strips(reader, restorer.stream, target, EncodingOptions())
     assert [entry.name for entry in tmp_path.iterdir()] == ["in.tif"]

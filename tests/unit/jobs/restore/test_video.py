@@ -40,7 +40,6 @@ class FakeRestorer:
 def fake(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("restore_cli.engine.restorer.Restorer", FakeRestorer)
-    monkeypatch.setattr("restore_cli.jobs.restore.run.share_video", lambda *_: None)  # plans tiles
     monkeypatch.setattr(FakeRestorer, "seen", [], raising=False)
     return FakeRestorer
 

@@ -84,9 +84,9 @@ def test_what_a_killed_run_left_is_replaced(results, tmp_path):
 
 
 def test_staging_in_parts(results, tmp_path):
-    with results.staging("sub/a.tif", KEY) as path:
-        path.write_bytes(b"content")
-    staged = results.staged_at(path, "sub/a.tif")
+    with results.staging("sub/a.tif", KEY) as staging:
+        staging.path.write_bytes(b"content")
+    staged = staging.staged
     assert staged.sha256 == hashlib.sha256(b"content").hexdigest()
     staged.commit()
     assert [path.name for path in (tmp_path / "out" / "sub").iterdir()] == ["a.tif"]
@@ -94,8 +94,8 @@ def test_staging_in_parts(results, tmp_path):
 
 def test_what_fails_in_parts_leaves_nothing(results, tmp_path):
     def fail():
-        with results.staging("sub/b.tif", KEY) as path:
-            path.write_bytes(b"half")
+        with results.staging("sub/b.tif", KEY) as staging:
+            staging.path.write_bytes(b"half")
             raise KeyError
 
     (tmp_path / "out" / "sub").mkdir()

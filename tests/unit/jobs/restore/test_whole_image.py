@@ -3,8 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
-from restore_cli.jobs.restore.pixels import restore_image
+from restore_cli.imaging.options import EncodingOptions
+from restore_cli.jobs.restore.inputs import LocalFile
+from restore_cli.jobs.restore.targets import Target
+from restore_cli.jobs.restore.whole_image import WholeImage, measured_size, restore_image
 
 
 class Network:
@@ -104,3 +108,25 @@ def test_holes_and_negative_values_are_filled(rng):
         "NaN or infinite pixels filled from beside them: 2",
         "negative pixels set to 0: 1",
     )
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "avif", "bmp", "jp2"])
+def test_sizes_are_measured_by_the_header(tmp_path, rng, suffix):
+    path = tmp_path / f"a.{suffix}"
+    write_image(path, Image(rng.random((90, 130, 3), dtype=np.float32)))
+    assert measured_size(LocalFile(str(path))) == (130, 90)
+    path.write_bytes(b"no image")
+    assert measured_size(LocalFile(str(path))) is None
+
+
+def test_the_room_of_an_image_grows_with_its_pixels(tmp_path):
+    write_image(tmp_path / "a.png", Image(np.zeros((100, 200, 3), np.float32)))
+    source = LocalFile(str(tmp_path / "a.png"))
+
+    def room_bytes(scale, limit_bytes):
+        target = Target(source.path, "out.png", explicit=True)
+        return WholeImage(source, target, EncodingOptions(), scale).room_bytes(limit_bytes)
+
+    once = room_bytes(1, None)
+    assert room_bytes(2, None) == 4 * once
+    assert room_bytes(1, 2**30) > 2 * once  # decoding and encoding count, too
