@@ -1,1 +1,1 @@
-"""A folder tree in, restored files out; killed anywhere and run again, nothing is lost."""
+"""Restores folder trees; a batch that was killed anywhere goes on when it is run again."""

@@ -1,8 +1,8 @@
-"""Who works on what: several processes share a folder, and no file is restored by two of them.
+"""Claims files, so that several processes share a folder and none restores a file twice.
 
 A claim is a lock that the system holds for a process. It ends with the process, however that ends,
-so that nothing is ever left claimed by the dead; the empty files in the folder of claims are only
-what is locked.
+so that nothing stays claimed by a dead process. The empty files in the folder of claims only exist
+to be locked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BUSY = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
 
 
 def claim_key(output: str) -> str:
-    """Return what a result's claim and its temporary file are called."""
+    """Return the name of a result's claim, which its temporary file has, too."""
     return hashlib.sha256(os.fsencode(output)).hexdigest()[:32]
 
 
@@ -32,7 +32,7 @@ class Claim(Protocol):
     """The right to make one result."""
 
     def release(self) -> None:
-        """Give it back; may be called twice."""
+        """Give the claim back; may be called twice."""
 
 
 class Claims(Protocol):
@@ -42,14 +42,14 @@ class Claims(Protocol):
     """What the user should know; empty: nothing."""
 
     def take(self, key: str) -> Claim | None:
-        """Return the claim; None: a process that is alive holds it.
+        """Claim a result; return None if a living process holds the claim.
 
         Raises:
             ImageError: it cannot be written down.
         """
 
     def enter(self, *, alone: bool) -> Claim | None:
-        """Return the right to work in the folder, alone or with others; None: others are there.
+        """Claim the folder, alone or with others; return None if others do not allow that.
 
         Raises:
             ImageError: it cannot be written down.
@@ -57,14 +57,14 @@ class Claims(Protocol):
 
 
 class FreeClaim:
-    """A claim nobody else asks for."""
+    """A claim that nobody else asks for."""
 
     def release(self) -> None:
         """Do nothing."""
 
 
 class NoClaims:
-    """Claims where nothing can be locked."""
+    """Grants every claim, where files cannot be locked."""
 
     def __init__(self, note: str = "") -> None:
         self.note = note
@@ -77,7 +77,7 @@ class NoClaims:
 
 
 class LockClaim:
-    """A locked file."""
+    """Holds a claim by a locked file."""
 
     def __init__(self, path: Path, descriptor: int, *, is_shared: bool = False) -> None:
         self._path = path
@@ -88,7 +88,7 @@ class LockClaim:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        # Removed while nobody else has it locked: who has opened it meanwhile sees that it is gone.
+        # Remove it while it is locked: a process that has opened it meanwhile sees that it is gone.
         if not self._is_shared or _lock(descriptor, shared=False):
             with suppress(OSError):
                 self._path.unlink()
@@ -96,7 +96,7 @@ class LockClaim:
 
 
 class LockClaims:
-    """Claims in a folder on a disk, by ``flock``."""
+    """Claims results by locked files in a folder on a disk (``flock``)."""
 
     note = ""
 
@@ -147,7 +147,7 @@ class LockClaims:
 
 
 def claims_in(folder: Path) -> LockClaims | NoClaims:
-    """Return the claims of a folder of results.
+    """Return what claims results in a folder on a disk.
 
     Raises:
         ImageError: it cannot be written to.
@@ -183,7 +183,7 @@ def _locked(path: Path, *, shared: bool) -> int | None:
 
 
 def _lock(descriptor: int, *, shared: bool) -> bool:
-    """Lock an open file, alone or with others; say whether nobody stands against it."""
+    """Try to lock an open file, alone or shared; return whether that worked."""
     try:
         import fcntl
     except ImportError as error:  # Windows

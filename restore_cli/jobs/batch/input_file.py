@@ -1,4 +1,4 @@
-"""Reads an input of a batch: at most once, and only if its times do not say that it is the same."""
+"""Reads an input of a batch, unless its times show that it has not changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from restore_cli.jobs.batch.storage.opening import storage_for
 
 @dataclass(slots=True)
 class InputFile:
-    """An input of a batch, as :class:`~restore_cli.jobs.restore.work.Input`."""
+    """One input of a batch; an :class:`~restore_cli.jobs.restore.work.Input`."""
 
     name: str  # a path or URL
     path: str | None = None  # of a file on a disk
-    signature: Signature | None = None  # None also where it may change without a trace
+    signature: Signature | None = None  # None also where a change could leave no trace
     sha256: str = ""
     _data: bytes | None = None
 
@@ -31,7 +31,7 @@ class InputFile:
         return "video" if video_suffix(self.name) else "image"
 
     def checksum(self) -> str:
-        """Return the SHA-256 of the file; one on a disk is not held in memory for that.
+        """Return the SHA-256 of the file; a file on a disk is not held in memory for that.
 
         Raises:
             ImageError: it cannot be read.

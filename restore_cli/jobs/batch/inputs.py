@@ -1,4 +1,4 @@
-"""Which files a batch takes, and what each is called in the tree of inputs."""
+"""Finds the files that a batch restores, and names each by its path in the tree of inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Found:
 
 @dataclass(slots=True)
 class Inputs:
-    """What was found, and what could not be looked into."""
+    """Files that were found, and what could not be read."""
 
     files: list[Found] = field(default_factory=list)
     failures: list[RestoreError] = field(default_factory=list)
@@ -40,28 +40,28 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of the files in a tree are meant, and where results are, which never are."""
+    """Selects files in a tree by patterns; the folder of results is never entered."""
 
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     results: str = ""  # the identity of the folder of results
 
     def takes(self, relative: str) -> bool:
-        """Say whether a file of this name is meant."""
+        """Return whether a file of this name is selected."""
         return (not self.include or _matches(relative, self.include)) and self.enters(relative)
 
     def enters(self, relative: str) -> bool:
-        """Say whether a file or folder of this name is not excluded."""
+        """Return whether a file or folder of this name is not excluded."""
         return not _matches(relative, self.exclude)
 
 
 def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = None) -> Inputs:
-    """Return the files that are named, and images and videos in folders that are, sorted in each.
+    """Find the files that are named, and all images and videos in folders that are named.
 
-    A file in the only folder named is called by its path in it; with several arguments, the name
-    of the folder comes before. Files that are named themselves keep the path they are named by if
-    that is relative and does not go up, else their name only. With ``base``, everything is called
-    by its path in that folder.
+    The files of one folder are named by their path in it, in sorted order. With several arguments,
+    the folder's own name comes before. A file that is named itself keeps its path, if that is
+    relative and does not go up; else its name only. With ``base``, all are named by their path in
+    that folder.
 
     Args:
         paths: files, folders, patterns such as ``photos/**/*.jpg``, URLs.
@@ -98,7 +98,7 @@ def find_inputs(paths: Sequence[str], selection: Selection, base: str | None = N
 
 
 def _expanded(path: str, storage: Storage, found: Inputs) -> list[str]:
-    """Return what a pattern names; any other path as it is."""
+    """Return the files that a pattern matches; any other path as it is."""
     if storage.kind(path) is not None or not _MAGIC & set(path):
         return [path]
     matched = storage.matches(path)
@@ -112,7 +112,7 @@ def _expanded(path: str, storage: Storage, found: Inputs) -> list[str]:
 
 @dataclass(slots=True)
 class _Walk:
-    """One folder and all below it."""
+    """Walks through one folder and all below it."""
 
     storage: Storage
     selection: Selection
@@ -142,11 +142,11 @@ class _Walk:
             yield from self.images(entry.path, f"{relative}/")
         elif entry.kind == "link to a folder":
             self.found.notes.append(f"{entry.path} links to a folder: not entered")
-        elif entry.kind == "file" and self.selection.takes(relative) and self._is_meant(entry):
+        elif entry.kind == "file" and self.selection.takes(relative) and self._is_wanted(entry):
             yield Found(entry.path, self.prefix + relative)
 
-    def _is_meant(self, entry: Entry) -> bool:
-        """Say whether a file is an image, or a video that can be restored."""
+    def _is_wanted(self, entry: Entry) -> bool:
+        """Return whether a file is an image, or a video that can be restored."""
         if not video_suffix(entry.name):
             return is_image(entry.name)
         why = _why_left_out(entry.name, self.storage)
@@ -155,7 +155,7 @@ class _Walk:
         return not why
 
     def _enter(self, folder: str, *, is_root: bool) -> bool:
-        """Say whether a folder is neither that of results nor one that was entered before."""
+        """Return whether a folder is new, and not the folder of results."""
         identity = self.storage.identity(folder)
         if identity in self.entered or (identity == self.selection.results and not is_root):
             return False
@@ -182,7 +182,7 @@ def _matches(relative: str, patterns: Collection[str]) -> bool:
 
 
 def _folder_prefix(folder: str, storage: Storage, *, several: bool, base: str | None) -> str:
-    """Return what comes before the names of what is in a folder."""
+    """Return the prefix for the names of a folder's files."""
     if base is not None:
         inside = _inside(folder, base, storage)
         return f"{inside}/" if inside else ""
@@ -206,7 +206,7 @@ def _file_name(path: str, storage: Storage, base: str | None) -> str:
 
 
 def _inside(path: str, base: str, storage: Storage) -> str:
-    """Return the path relative to ``base``; links on the way to ``base`` do not matter."""
+    """Return the path relative to ``base``, whatever links lead to ``base``."""
     if scheme_of(path) is not None:
         whole, start = path.rstrip("/"), base.rstrip("/")
     else:
@@ -234,7 +234,7 @@ def read_list() -> bytes:
 
 
 def names_in(data: bytes, *, nul: bool) -> list[str]:
-    """Return the paths in a list, one a line or, with ``nul``, separated by NUL bytes.
+    """Return the paths in a list: one on each line, or with ``nul`` separated by NUL bytes.
 
     Bytes that are no text are kept; empty lines are passed over.
     """

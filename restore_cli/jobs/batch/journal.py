@@ -1,8 +1,8 @@
-"""What a batch has done: one JSON line for each step, flushed to the disk, never rewritten.
+"""Keeps the journal of a batch: one JSON line for each step, flushed to the disk, never rewritten.
 
-A result is announced (``writing``, with its checksum) before it is put in its place and confirmed
-(``done``) afterwards. Whoever is killed in between leaves an announcement, and the next run sees by
-the checksum whether the result got to its place.
+Before a result is put in its place, the journal says so (``writing``, with its checksum).
+Afterwards it says ``done``. If a process is killed in between, the next run compares the checksum
+and sees whether the result got to its place.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ JOURNAL_NAME = ".restore-journal.jsonl"
 
 
 class Journal(Protocol):
-    """Remembers, across runs and processes, what was done."""
+    """Remembers what was done, across runs and processes."""
 
     damaged: int
-    """Lines that could not be read; what they told will be found out again."""
+    """Lines that could not be read; their files are looked at again."""
 
     def last(self, output: str) -> Record | None:
-        """Return the last record of a result; None: nobody knows of it."""
+        """Return the last record of a result; None if there is none."""
 
     def has_written(self, output: str) -> bool:
-        """Say whether any batch has put, or was about to put, a result there."""
+        """Return whether a batch has put a result there, or was about to."""
 
     def refresh(self) -> None:
-        """Take in what other processes have written since.
+        """Read what other processes have written since.
 
         Raises:
             ImageError: it cannot be read.
         """
 
     def append(self, record: Record) -> None:
-        """Remember; when this returns, it is on the disk.
+        """Write a record; when this returns, it is on the disk.
 
         Raises:
             ImageError: it cannot be written.
         """
 
     def describe(self, settings: str, values: JsonObject) -> None:
-        """Write down once, for people, what a checksum of settings stands for.
+        """Write once, for people, which settings a checksum stands for.
 
         Raises:
             ImageError: it cannot be written.
@@ -59,7 +59,7 @@ class Journal(Protocol):
 
 
 class EmptyJournal:
-    """What a batch goes by that has done nothing yet and is not to write anything."""
+    """A journal with nothing in it, which writes nothing."""
 
     damaged = 0
 
@@ -80,10 +80,10 @@ class EmptyJournal:
 
 
 class FileJournal:
-    """The journal in a folder on a disk; several processes may write to it."""
+    """Keeps the journal in a folder on a disk; several processes may write to it."""
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        """Open the journal, or begin one.
+        """Open the journal, or start one.
 
         Raises:
             ImageError: it cannot be opened.
@@ -107,7 +107,7 @@ class FileJournal:
         self.refresh()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def last(self, output: str) -> Record | None:
@@ -121,7 +121,7 @@ class FileJournal:
             try:
                 size = os.fstat(self._file).st_size
                 if size > self._read_to:
-                    self._take_in(_read(self._file, self._read_to, size))
+                    self._parse(_read(self._file, self._read_to, size))
             except OSError as error:
                 what = f"cannot be read: {error.strerror}"
                 raise ImageError(what, path=self.path) from error
@@ -140,7 +140,7 @@ class FileJournal:
         try:
             with self._mutex, locked(self._file):
                 size = os.fstat(self._file).st_size
-                # Whoever wrote the last line may have been killed within it, or the disk was full.
+                # The last writer may have been killed within its line, or the disk was full.
                 if size and _read(self._file, size - 1, size) != b"\n":
                     line = b"\n" + line
                 done = 0
@@ -150,8 +150,8 @@ class FileJournal:
         except OSError as error:
             raise as_image_error(error, self.path) from error
 
-    def _take_in(self, data: bytes) -> None:
-        """Understand whole lines; what has no end yet may still grow."""
+    def _parse(self, data: bytes) -> None:
+        """Parse whole lines; a line without an end may still grow."""
         end = data.rfind(b"\n") + 1
         self._read_to += end
         for line in data[:end].splitlines():
@@ -172,7 +172,7 @@ class FileJournal:
 
 @contextlib.contextmanager
 def locked(descriptor: int) -> Iterator[None]:
-    """Hold a file to oneself among processes, where the system can do that.
+    """Lock a file against other processes, where the system can do that.
 
     Without it, appended lines are still whole on a local disk.
     """

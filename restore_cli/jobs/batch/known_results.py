@@ -1,4 +1,4 @@
-"""Knows from the journal what became of an input earlier, and whether that still holds."""
+"""Tells from the journal what became of an input earlier, and whether that still holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from restore_cli.jobs.batch.storage.base import Results, Signature
 
 
 class BatchStoppedError(RestoreError):
-    """No further file can be restored; what is done is done, and the batch can be run again."""
+    """Ends a batch early: no further file can be restored; run again, it goes on."""
 
     def __init__(self, cause: RestoreError) -> None:
         super().__init__(cause.what, path=cause.path, hint=cause.hint)

@@ -12,7 +12,7 @@ from restore_cli.jobs.batch.storage.opening import storage_for
 
 
 class OutputFile:
-    """A result of a batch, as :class:`~restore_cli.jobs.restore.work.Output`.
+    """One result of a batch; an :class:`~restore_cli.jobs.restore.work.Output`.
 
     Attributes:
         staged: the complete result; None until it is written.

@@ -1,4 +1,4 @@
-"""What a batch remembers of one result: a line of its journal."""
+"""Describes what is known of one result: one line of the journal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Step = Literal["writing", "done", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The last that is known of one result."""
+    """Describes the last step that was done for one result."""
 
     step: Step
     output: str  # its name in the folder of results
@@ -47,7 +47,7 @@ class Record:
 
     @staticmethod
     def of_line(values: Any) -> Record | None:  # noqa: ANN401 - what a line of JSON holds
-        """Return the record in a line's values; None for other lines, such as a run's settings.
+        """Parse the values of a line; return None for other lines, such as a run's settings.
 
         Raises:
             ValueError, TypeError, KeyError, AttributeError: it is damaged.

@@ -1,4 +1,4 @@
-"""What a batch is asked, and what it tells while it works and in the end; plain data."""
+"""Holds the options, events and report of a batch: plain data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """Which files, and how to go about it; how to restore is in ``RestoreOptions``."""
+    """Says which files a batch takes, and how it runs; ``RestoreOptions`` say how to restore."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class BatchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one input."""
+    """Says what became of one input."""
 
     item: Item
     status: Status
@@ -75,7 +75,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class BatchReport:
-    """What a batch did, or with ``dry_run`` would do; it grows while it works."""
+    """Says what a batch did, or with ``dry_run`` would do; it is filled while the batch runs."""
 
     task: str
     model: str
@@ -95,12 +95,12 @@ class BatchReport:
 
     @property
     def handled(self) -> int:
-        """Return how many inputs something has become of."""
+        """Return how many inputs are dealt with."""
         return self.done + self.skipped + self.failed + self.planned
 
     @property
     def exit_code(self) -> int:
-        """Return 0, or 3 if at least one file failed; interruptions are the caller's to count."""
+        """Return 0, or 3 if at least one file failed; the caller handles interruptions."""
         if self.stopped_by is not None:
             return self.stopped_by.exit_code
         return ImageError.exit_code if self.failed else 0
@@ -141,10 +141,10 @@ MAX_FAILURES = 20  # that are kept to be listed in the end; all are in the journ
 
 @dataclass(frozen=True, slots=True)
 class BatchEvent:
-    """One step of a batch, for whoever shows progress.
+    """One step of a batch, for the progress display.
 
-    Kinds: ``found`` (more inputs are known of), ``model`` (it is loaded), ``start`` and ``tiles``
-    (of the image at work), ``file`` (something became of one), ``note``.
+    Kinds: ``found`` (more inputs were found), ``model`` (it is loaded), ``start`` and ``tiles`` (of
+    the image at work), ``file`` (one is dealt with), ``note``.
     """
 
     kind: Literal["found", "model", "start", "tiles", "file", "note"]

@@ -1,4 +1,4 @@
-"""Where each result goes, and whether it may go there; asked before any work is done."""
+"""Names the result of each input, and refuses names that collide, before any work is done."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def default_results(paths: Sequence[str], task: str) -> str:
 
 
 def plan_items(files: Iterable[Found], format_name: str | None) -> list[Item]:
-    """Return what the result of each file is called: its stem, with the suffix of its format."""
+    """Name the result of each file: its stem, with the suffix of its format."""
     return [Item(file.source, file.relative, result_name(file, format_name)) for file in files]
 
 
@@ -71,7 +71,7 @@ def result_name(file: Found, format_name: str | None) -> str:
 
 
 def _suffix_of_content(source: str) -> str:
-    """Return the suffix for a file whose name has none that is known; errors wait their turn."""
+    """Return the suffix that a file's content asks for; errors are reported later."""
     try:
         name = identify(storage_for(source).head(source, _HEAD))
     except ImageError:
@@ -81,7 +81,7 @@ def _suffix_of_content(source: str) -> str:
 
 
 def check_items(items: Sequence[Item], results: Results) -> None:
-    """Pass results that neither meet each other nor replace an input.
+    """Refuse results that collide with each other or replace an input.
 
     Raises:
         UsageError: they do; nothing has been done then.
@@ -101,7 +101,7 @@ def check_items(items: Sequence[Item], results: Results) -> None:
 
 
 def check_folders(paths: Sequence[str], results: Results) -> None:
-    """Pass a folder of results that is none of the inputs.
+    """Refuse a folder of results that is one of the inputs.
 
     Raises:
         UsageError: it is one.
@@ -113,7 +113,7 @@ def check_folders(paths: Sequence[str], results: Results) -> None:
 
 
 def shard_of(items: Sequence[Item], shard: tuple[int, int]) -> list[Item]:
-    """Return the K-th of N parts: the same files whatever else there is, wherever it runs."""
+    """Return the K-th of N parts; a file's part depends on its name only."""
     part, parts = shard
     if parts == 1:
         return list(items)

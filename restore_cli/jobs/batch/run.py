@@ -45,7 +45,7 @@ from restore_cli.methods.method import Method
 from restore_cli.methods.network import load_network
 from restore_cli.weights.store import locate
 
-_RETRY_S = 0.2  # between two looks at what other processes are at work on
+_RETRY_S = 0.2  # between two looks at files that other processes work on
 
 
 def restore_batch(
@@ -169,7 +169,7 @@ class _Batch:
         self.report.interrupted = not self._failed_fast
 
     def _look(self) -> list[Item]:
-        """Return all inputs there are now; what is wrong is said once."""
+        """Return all inputs there are now; repeat no note."""
         found = self._found()
         self._note_all((*found.notes, *map(str, found.failures)))
         return self._planned(found)
@@ -215,7 +215,7 @@ class _Batch:
         )
 
     def _foresee(self, items: list[Item], found: Inputs, known: KnownResults) -> None:
-        """Say what would become of each file."""
+        """Report what would become of each file."""
         self._begin(items, found)
         for item in items:
             if self.stop.wanted:
@@ -244,7 +244,7 @@ class _Batch:
         return self.batch.fail_fast and self.report.failed > 0
 
     def _with_deferred(self, items: list[Item], deferred: list[Item]) -> Iterator[Item]:
-        """Yield every file, and in the end those that others were at work on, until they are."""
+        """Yield every file; then those that other processes worked on, until they are done."""
         yield from items
         while deferred:
             again = list(deferred)
@@ -275,7 +275,7 @@ class _Batch:
             self.tell(BatchEvent("note", text=text))
 
     def tell(self, event: BatchEvent) -> None:
-        """Count what became of files, and pass events on, one at a time."""
+        """Count outcomes, and pass events on, one at a time."""
         with self._mutex:
             if event.outcome is not None:
                 self.report.add(event.outcome)

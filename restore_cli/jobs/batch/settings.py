@@ -1,4 +1,4 @@
-"""What a result depends on beside its input: the same checksum, the same bytes."""
+"""Computes a checksum of all settings that change a result: same checksum, same bytes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from restore_cli.weights.store import file_sha256, locate
 if TYPE_CHECKING:
     from restore_cli.jobs.restore.options import RestoreOptions
 
-# Of the options: what decides where results go, not what they are. The model counts by its bytes.
+# These options decide where results go, not what they are. The model counts by its bytes.
 _ELSEWHERE = ("model", "overwrite", "in_place", "dry_run")
 
 
 def settings_of(options: RestoreOptions, model: str) -> JsonObject:
     """Return everything that changes pixels or bytes, by name.
 
-    That includes the kind of device (precisions differ) and the memory allowed (tiles do); of
-    several GPUs, it does not matter which.
+    That includes the kind of device (precisions differ) and the memory limit (tiles differ). Which
+    one of several GPUs is used does not matter.
 
     Args:
         options: how to restore.
@@ -41,6 +41,6 @@ def settings_of(options: RestoreOptions, model: str) -> JsonObject:
 
 
 def settings_key(values: JsonObject) -> str:
-    """Return a checksum that names these settings."""
+    """Return a checksum of settings."""
     text = json.dumps(values, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

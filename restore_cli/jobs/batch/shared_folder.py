@@ -10,7 +10,7 @@ from pathlib import Path
 from restore_cli.errors import ImageError
 from restore_cli.jobs.batch.claims import Claims, NoClaims, claims_in
 from restore_cli.jobs.batch.journal import JOURNAL_NAME, EmptyJournal, FileJournal, Journal
-from restore_cli.jobs.batch.ray.worker_reports import take_over
+from restore_cli.jobs.batch.ray.worker_reports import adopt_reports
 from restore_cli.jobs.batch.stale_files import remove_stale_files
 from restore_cli.jobs.batch.storage.base import Results
 from restore_cli.jobs.batch.storage.local import LocalResults
@@ -93,7 +93,7 @@ def _tidy_up(root: Path, journal: Journal, claims: Claims) -> None:
     """Remove and write down what killed batches left in a folder."""
     if not isinstance(claims, NoClaims):
         remove_stale_files(root, claims)
-    take_over(root, journal)
+    adopt_reports(root, journal)
 
 
 def _remote_journal(results: Results) -> Journal:

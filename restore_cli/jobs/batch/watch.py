@@ -1,4 +1,4 @@
-"""A hot folder: what arrives is taken when it has stopped growing."""
+"""Watches a folder, and yields new files once they have stopped growing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAUSE_S = 0.1  # between two looks at whether to stop
 
 
 class Watch:
-    """Remembers what was taken, and how each file looked the last time."""
+    """Remembers which files were taken, and the last signature of each."""
 
     def __init__(self, poll_s: float, stop: Stop) -> None:
         self._poll_s = poll_s

@@ -85,7 +85,7 @@ class Budget:
     limit_bytes: int | None = None  # set by the user
 
     def fits(self, image: ImageBytes) -> bool:
-        """Say whether an image may be loaded as a whole."""
+        """Return whether an image may be loaded as a whole."""
         if self.limit_bytes is None:
             return True
         return self.peak(image, _SMALL_NETWORK) <= PLANNED_SHARE * self.limit_bytes

@@ -1,4 +1,4 @@
-"""Which model a task is done with."""
+"""Chooses the model for a task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNTOLD = ("", "unknown")
 
 
 def choose_model(task: str, model: str | None) -> tuple[str, ModelCard]:
-    """Return what names the model to use, and its card.
+    """Return the name or file of the model to use, and its card.
 
     Args:
         task: "deblur", "denoise", …
@@ -32,7 +32,7 @@ def choose_model(task: str, model: str | None) -> tuple[str, ModelCard]:
 
 
 def task_note(card: ModelCard, task: str) -> tuple[str, ...]:
-    """Return what to tell the user about a model that was made for another task."""
+    """Return a note for the user if the model was made for another task."""
     if card.task in (task, *_UNTOLD):
         return ()
     return (f"this model is for {card.task}, not {task}",)

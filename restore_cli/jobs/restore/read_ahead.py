@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: two threads that keep files and pipes busy meanwhile."""
+"""Reads ahead and writes behind in threads, while frames are restored."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _PATIENCE_S = 1.0  # with a thread that waits for a pipe
 
 
 class ReadAhead(Generic[T]):
-    """Iterates over a source that a thread reads; the items come as soon as they are there.
+    """Reads a source in a thread, and yields its items as soon as they arrive.
 
     Attributes:
         error: what ended the source early; its items before that all come first.
     """
 
     def __init__(self, source: Iterable[T], *, may_hang: bool) -> None:
-        """Start to read.
+        """Prepare to read.
 
         Args:
             source: read by the thread alone until this is closed.
-            may_hang: whether it may wait for ever, as a pipe does; it is then left alone.
+            may_hang: whether it may wait for ever, as a pipe does; it is not waited for then.
         """
         self.error: Exception | None = None
         self._source = source
@@ -51,7 +51,7 @@ class ReadAhead(Generic[T]):
         self._thread.join(_PATIENCE_S if self._may_hang else None)
 
     def __iter__(self) -> Iterator[T]:
-        """Yield the items; look at ``error`` afterwards."""
+        """Yield the items; check ``error`` afterwards."""
         while (item := self._items.get()) is not None:
             yield item[0]
 
@@ -73,14 +73,14 @@ class ReadAhead(Generic[T]):
 
 
 class WriteBehind(Generic[T]):
-    """Takes items that a thread writes; what goes wrong there is raised at the next one."""
+    """Writes items in a thread; an error there is raised at the next item."""
 
     def __init__(self, write: Callable[[T], object], *, may_hang: bool) -> None:
-        """Set out to write.
+        """Prepare to write.
 
         Args:
             write: called by the thread, with one item after another.
-            may_hang: whether it may wait for ever, as a pipe does; it is then left alone.
+            may_hang: whether it may wait for ever, as a pipe does; it is not waited for then.
         """
         self._write = write
         self._may_hang = may_hang
@@ -99,14 +99,14 @@ class WriteBehind(Generic[T]):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Give up what has not been written yet; after ``finish`` there is nothing."""
+        """Drop items that are not written yet; after ``finish`` there are none."""
         self._is_closing.set()
         with suppress(queue.Full):  # else it is busy, and will see that we are closing
             self._items.put_nowait(None)
         self._thread.join(_PATIENCE_S if self._may_hang else None)
 
     def put(self, item: T) -> None:
-        """Have an item written after those before it.
+        """Pass an item on to be written, after those before it.
 
         Raises:
             Exception: whatever writing an earlier one has raised.

@@ -1,4 +1,4 @@
-"""What jobs return and what they say while they work; plain data, cheap to import."""
+"""Holds the events and the report of the restoring commands: plain data, cheap to import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from restore_cli.jobs.json_report import JsonObject, error_to_dict
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one input."""
+    """Says what became of one input."""
 
     input: str
     output: str | None
@@ -54,7 +54,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """What a restoring job did, or with ``dry_run`` would do."""
+    """Says what a restoring command did, or with ``dry_run`` would do."""
 
     task: str
     model: str
@@ -99,7 +99,7 @@ class RestoreReport:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of a job, for whoever shows progress."""
+    """One step of a job, for the progress display."""
 
     kind: Literal["model", "start", "tiles", "frames", "note", "done", "failed"]
     path: str = ""  # the image, or for a note on the model its name

@@ -64,7 +64,7 @@ def plan_targets(
 
 
 def requested_format(name: str | None) -> str | None:
-    """Return a format's own name for what ``--format`` may call it, such as ``jpg``.
+    """Return the name of the format that ``--format`` asks for; ``jpg`` becomes ``jpeg``.
 
     Raises:
         UsageError: there is no such format, or it is only read.
@@ -80,7 +80,7 @@ def requested_format(name: str | None) -> str | None:
 
 
 def requested_suffix(format_name: str | None) -> str | None:
-    """Return what derived names end with where ``--format`` asks for this; None: as inputs do."""
+    """Return the suffix of derived names for a requested format; None: the input's own."""
     if format_name is None:
         return None
     video = VIDEO_FORMATS.get(format_name)
@@ -88,7 +88,7 @@ def requested_suffix(format_name: str | None) -> str | None:
 
 
 def check_formats(targets: Sequence[Target], requested: str | None) -> None:
-    """Pass targets whose names do not contradict ``--format``.
+    """Refuse targets whose names contradict ``--format``.
 
     Raises:
         UsageError: one does.
@@ -110,7 +110,7 @@ def _format_of(path: str | Path) -> str | None:
 
 
 def with_suffix(target: Target, format_name: str) -> Target:
-    """Return the target with the suffix of its format where the source's name has no use."""
+    """Return the target with the suffix of its format, if its derived name has none that fits."""
     path = Path(target.path)
     if target.explicit or target.path == STREAM:
         return target
@@ -126,7 +126,7 @@ def with_suffix(target: Target, format_name: str) -> Target:
 
 
 def check_target(target: Target, *, overwrite: bool) -> None:
-    """Pass a target that can be written, as far as one can know without writing.
+    """Refuse a target that cannot be written, as far as one can know without writing.
 
     Raises:
         ImageError: its folder is missing or not writable, its format is unknown, or it is
@@ -166,7 +166,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def check_source(source: str) -> None:
-    """Pass an input that is there and is a file.
+    """Refuse an input that is missing or no file.
 
     Raises:
         ImageError: it is not.
@@ -232,7 +232,7 @@ def _refuse_inputs_as_outputs(targets: Sequence[Target], inputs: Sequence[str]) 
 
 
 def _is_same(path: str, source: str) -> bool:
-    """Say whether both are one file, also through links."""
+    """Return whether both are one file, also through links."""
     if STREAM in (path, source):
         return False
     try:
@@ -242,7 +242,7 @@ def _is_same(path: str, source: str) -> bool:
 
 
 def as_failure(error: RestoreError, path: str) -> RestoreError:
-    """Return the error with the file it concerns, for one that does not know."""
+    """Return the error with the file that it concerns, if it does not name one itself."""
     if error.path is not None:
         return error
     named = type(error)(error.what, path="<stdin>" if path == STREAM else path, hint=error.hint)

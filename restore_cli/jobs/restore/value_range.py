@@ -1,4 +1,4 @@
-"""What an image's values have to become before a network may see them, and back again."""
+"""Maps an image's values into [0, 1] for the network, and back into their own range."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from restore_cli.imaging.pixels import fill_transparent, finite_pixels
 
 
 def filled(pixels: Pixels, alpha: Pixels | None) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return finite pixels, visible colour instead of what alpha hides, and where holes were.
+    """Fill what a network must not see: hidden colour, NaN and infinity.
 
     Args:
         pixels: (H, W, C).
@@ -28,7 +28,7 @@ def filled(pixels: Pixels, alpha: Pixels | None) -> tuple[Pixels, NDArray[np.boo
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """What is known of an image's values, or of a part's; the default is nothing unusual."""
+    """Counts the unusual values of an image or a part of it; the default has none."""
 
     holes: int = 0  # pixels that were NaN or infinite
     negatives: int = 0  # pixels below 0
@@ -36,7 +36,7 @@ class ValueRange:
 
     @staticmethod
     def of(pixels: Pixels, holes: NDArray[np.bool_]) -> ValueRange:
-        """Return the range of what ``filled`` gave."""
+        """Return the range of pixels that ``filled`` returned."""
         negatives = int((pixels < 0).any(axis=2).sum()) if float(pixels.min()) < 0 else 0
         return ValueRange(int(holes.sum()), negatives, max(1.0, float(pixels.max())))
 
@@ -50,7 +50,7 @@ class ValueRange:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know about it."""
+        """Return notes for the user."""
         notes = []
         if self.holes:
             notes.append(f"NaN or infinite pixels filled from beside them: {self.holes}")
@@ -67,7 +67,7 @@ class ValueRange:
         return pixels / np.float32(self.peak) if self.peak > 1 else pixels
 
     def out_of_unit(self, restored: Pixels) -> Pixels:
-        """Return what the network gave in the image's own range."""
-        # An overshoot is no light: float files would keep what integers cut off.
+        """Return restored pixels in the image's own range."""
+        # Overshoots are clipped: they are no light, and float files would keep them.
         pixels: Pixels = np.clip(restored, 0, 1) * np.float32(self.peak)
         return pixels

@@ -31,11 +31,11 @@ class FrameSource(Protocol):
 
     @property
     def header(self) -> VideoHeader:
-        """What is known before the first frame."""
+        """Size, rate and format, known before the first frame."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know; complete when all has been read."""
+        """Notes for the user; complete when all has been read."""
 
     def __iter__(self) -> Iterator[Frame | Passed]:
         """Yield them, once."""
@@ -200,10 +200,10 @@ def restore_video(video: Video, restore: RestorePixels, path: str, on_frame: OnF
 def restored_frame(
     frame: Frame, before: FrameFormat, after: FrameFormat, restore: RestorePixels, scale: int
 ) -> Frame:
-    """Return a frame with its restored planes.
+    """Return a frame with restored planes.
 
-    What the network changes is added to what is there, so that a frame that it leaves alone
-    stays the same, bit for bit, where its format does.
+    The network's change is added to the stored planes. So a frame that it leaves alone stays the
+    same, bit for bit, if its format stays the same.
 
     Args:
         frame: as it was read.

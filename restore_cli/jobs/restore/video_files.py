@@ -145,7 +145,7 @@ def _sink(
 
 
 def _lost(source: FrameSource, header: VideoHeader, output: str) -> Iterator[str]:
-    """Yield what the result cannot hold of the pictures."""
+    """Yield notes on what the result cannot hold of the pictures."""
     title = VIDEO_FORMATS[output].title
     before, after = source.header.format.layout, header.format.layout
     if after.bits < before.bits:

@@ -1,4 +1,4 @@
-"""What a batch asks of Ray: a cluster, its size, and Ray Data to run tasks on it."""
+"""Connects to a Ray cluster, sizes the pool of workers, and runs tasks on it by Ray Data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ENVIRONMENT = {
 
 @contextmanager
 def connected(address: str | None) -> Iterator[list[dict[str, float]]]:
-    """Join a cluster, or start one on this machine; yield what each of its machines has.
+    """Join a cluster, or start one on this machine; yield the resources of each machine.
 
     Args:
         address: of the cluster; None is RAY_ADDRESS, or the one that runs on this machine, or one
@@ -79,7 +79,7 @@ def connected(address: str | None) -> Iterator[list[dict[str, float]]]:
 
 
 def _check_answers(address: str) -> None:
-    """Pass an address where something listens; Ray would ask for minutes.
+    """Refuse an address where nothing listens; Ray itself would try for minutes.
 
     Raises:
         DeviceError: nothing does.
@@ -98,15 +98,15 @@ _NO_CLUSTER = "check --ray-address and RAY_ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """The workers of a batch, and what each of them asks of the cluster."""
+class WorkerPool:
+    """How many workers a batch has, and how many CPUs and GPUs each takes."""
 
     workers: int
     cpus: int
     gpus: int
 
     @staticmethod
-    def of(nodes: Sequence[dict[str, float]], workers: int | None, device: str) -> Crew:
+    def of(nodes: Sequence[dict[str, float]], workers: int | None, device: str) -> WorkerPool:
         """Return one worker for each GPU; without GPUs, one for each CPU.
 
         Args:
@@ -122,9 +122,9 @@ class Crew:
         if device.startswith("cuda") and not gpus:
             raise DeviceError("the cluster has no GPU", hint="leave --device out, or say cpu")
         if gpus and device != "cpu":
-            return Crew(min(workers or gpus, gpus), 1, 1)
+            return WorkerPool(min(workers or gpus, gpus), 1, 1)
         count = max(1, min(workers or sum(cpus), sum(cpus)))
-        return Crew(count, max(1, min(sum(cpus) // count, max(cpus))), 0)
+        return WorkerPool(count, max(1, min(sum(cpus) // count, max(cpus))), 0)
 
     def __str__(self) -> str:
         what = f"{self.gpus} GPU" if self.gpus else f"{self.cpus} CPU"
@@ -132,14 +132,14 @@ class Crew:
 
 
 def block_size(count: int) -> int:
-    """Return how many of so many tasks go to a worker together: one, as long as that is quick."""
+    """Return how many tasks go to a worker together: one, unless there are very many."""
     return -(-count // _MOST_BLOCKS)
 
 
 def answers(
-    tasks: Sequence[Task], setup: WorkerSetup, crew: Crew, size: int, stop: Stop
+    tasks: Sequence[Task], setup: WorkerSetup, pool: WorkerPool, size: int, stop: Stop
 ) -> Iterator[bytes]:
-    """Yield the workers' answers as they come, until all are there or the batch is to stop.
+    """Yield the workers' answers as they arrive, until all are there or the batch is to stop.
 
     Tasks whose workers were killed too often have none.
 
@@ -150,7 +150,7 @@ def answers(
 
     def receive() -> None:
         try:
-            for answer in _streamed(_dataset(tasks, setup, crew, size)):
+            for answer in _streamed(_dataset(tasks, setup, pool, size)):
                 arrived.put(answer)
             arrived.put(None)
         except BaseException as error:  # noqa: BLE001 - raised again in the other thread
@@ -171,7 +171,7 @@ def answers(
         yield answer
 
 
-def _dataset(tasks: Sequence[Task], setup: WorkerSetup, crew: Crew, size: int) -> Dataset:
+def _dataset(tasks: Sequence[Task], setup: WorkerSetup, pool: WorkerPool, size: int) -> Dataset:
     from ray.data import ActorPoolStrategy, DataContext, from_items
 
     context = DataContext.get_current()
@@ -180,13 +180,13 @@ def _dataset(tasks: Sequence[Task], setup: WorkerSetup, crew: Crew, size: int) -
     context.max_errored_blocks = -1  # what could not be restored is listed in the end
     rows = [{"task": task.to_bytes()} for task in tasks]
     # Nothing waits behind a task: what kills its worker takes nothing else with it.
-    pool = ActorPoolStrategy(size=min(crew.workers, len(rows)), max_tasks_in_flight_per_actor=1)
+    actors = ActorPoolStrategy(size=min(pool.workers, len(rows)), max_tasks_in_flight_per_actor=1)
     return from_items(rows, override_num_blocks=-(-len(rows) // size)).map(
         BatchWorker,
         fn_constructor_args=(setup,),
-        compute=pool,
-        num_cpus=crew.cpus,
-        num_gpus=crew.gpus or None,
+        compute=actors,
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus or None,
         ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
     )
 

@@ -1,6 +1,6 @@
-"""A batch on a cluster: workers read, restore and write; this process alone keeps the journal.
+"""Runs a batch on a cluster: workers read, restore and write; this process keeps the journal.
 
-A worker that is killed is replaced, and what it was at work on is done again.
+A worker that is killed is replaced, and its file is restored again.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from restore_cli.errors import RestoreError
 from restore_cli.jobs.batch.file_stages import FileStages
 from restore_cli.jobs.batch.input_file import input_file_of
 from restore_cli.jobs.batch.known_results import BatchStoppedError
-from restore_cli.jobs.batch.ray.cluster import Crew, answers, block_size, connected
+from restore_cli.jobs.batch.ray.cluster import WorkerPool, answers, block_size, connected
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker import WorkerSetup
-from restore_cli.jobs.batch.ray.worker_reports import Announcements
+from restore_cli.jobs.batch.ray.worker_reports import WorkerReports
 from restore_cli.jobs.batch.report import BatchEvent, BatchOptions, Item, Outcome
 from restore_cli.jobs.batch.storage.base import scheme_of
 from restore_cli.jobs.restore.targets import as_failure
@@ -24,7 +24,7 @@ from restore_cli.jobs.restore.targets import as_failure
 def restore_on_cluster(
     items: Sequence[Item], stages: FileStages, model: str, batch: BatchOptions
 ) -> None:
-    """Restore what is not done yet; what is at work when the batch is to stop is dropped.
+    """Restore on a cluster what is not done yet; to stop drops the files at work.
 
     Args:
         items: the inputs.
@@ -42,34 +42,34 @@ def restore_on_cluster(
     if not run.left or stages.stop.wanted:
         return
     setup = WorkerSetup(
-        _everywhere(model) if os.path.exists(model) else model,  # noqa: PTH110 - str all the way
+        _absolute(model) if os.path.exists(model) else model,  # noqa: PTH110 - str all the way
         stages.options,
         stages.known.settings,
-        _everywhere(stages.known.results.path(".")),
+        _absolute(stages.known.results.path(".")),
     )
     with connected(batch.ray_address) as nodes:
-        crew = Crew.of(nodes, batch.workers, stages.options.engine.device)
-        stages.tell(BatchEvent("model", text=f"ray cluster: {crew}"))
+        pool = WorkerPool.of(nodes, batch.workers, stages.options.engine.device)
+        stages.tell(BatchEvent("model", text=f"ray cluster: {pool}"))
         stages.tell(BatchEvent("start"))
-        run.restore(setup, crew, block_size(len(run.left)))
+        run.restore(setup, pool, block_size(len(run.left)))
         if run.left and not stages.stop.wanted:
             # What has killed its workers may have taken others of its block with it.
-            run.restore(setup, crew, 1)
+            run.restore(setup, pool, 1)
     if not stages.stop.wanted:
         run.give_up()
 
 
 class _Run:
-    """What is left to be done, and what is remembered of the rest."""
+    """Keeps track of the tasks that are left."""
 
     def __init__(self, items: Sequence[Item], stages: FileStages) -> None:
         self._items = items
         self._stages = stages
-        self._announcements = Announcements(stages.known.results)
+        self._worker_reports = WorkerReports(stages.known.results)
         self.left: dict[int, Task] = {}
 
     def sort_out(self) -> None:
-        """Say what is known; what is to be restored is left."""
+        """Report what is known already; the rest becomes tasks."""
         stages = self._stages
         for number, item in enumerate(self._items):
             if stages.stop.wanted:
@@ -85,18 +85,18 @@ class _Run:
                 self._say(outcome)
                 continue
             may_replace = stages.known.may_replace(item)
-            absolute = Item(_everywhere(item.source), item.relative, item.output)
+            absolute = Item(_absolute(item.source), item.relative, item.output)
             self.left[number] = Task(number, absolute, may_replace)
 
-    def restore(self, setup: WorkerSetup, crew: Crew, size: int) -> None:
-        """Have the workers restore what is left, and remember what they answer.
+    def restore(self, setup: WorkerSetup, pool: WorkerPool, size: int) -> None:
+        """Let the workers restore what is left, and remember their answers.
 
         Raises:
             BatchStoppedError: no further file can be restored.
         """
         tasks = list(self.left.values())
         try:
-            for data in answers(tasks, setup, crew, size, self._stages.stop):
+            for data in answers(tasks, setup, pool, size, self._stages.stop):
                 self._take(data)
         except BatchStoppedError:
             raise
@@ -113,11 +113,11 @@ class _Run:
             return
         for record in answer.records:
             self._stages.known.journal.append(record)
-            self._announcements.withdraw(record.output)
+            self._worker_reports.remove(record.output)
         self._say(answer.outcome)
 
     def give_up(self) -> None:
-        """Say of what is left that it failed."""
+        """Report the tasks that are left as failed."""
         for number in self.left:
             item = self._items[number]
             what = "every worker was lost that tried it"
@@ -132,6 +132,6 @@ class _Run:
         self._stages.tell(BatchEvent("file", path=outcome.item.source, outcome=outcome))
 
 
-def _everywhere(path: str) -> str:
-    """Return a path that holds in every folder, if it is none already."""
+def _absolute(path: str) -> str:
+    """Return an absolute path; a URL stays as it is."""
     return path if scheme_of(path) else os.path.abspath(path)  # noqa: PTH100 - str all the way

@@ -1,6 +1,6 @@
-"""What the driver of a cluster and its workers tell each other, as bytes of JSON.
+"""Defines the messages between the driver of a cluster and its workers, as JSON.
 
-JSON carries names that are no text, which the tables of a cluster do not.
+JSON carries file names that are not valid text; the tables of a cluster do not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a task.
+    """Says what became of a task.
 
     Attributes:
         number: the task's.

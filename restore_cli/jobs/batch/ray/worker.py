@@ -1,4 +1,4 @@
-"""One worker of a cluster: does with a file what one machine does, and answers with a few words."""
+"""Runs on each worker of a cluster: takes a file through the stages, and returns an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from restore_cli.jobs.batch.known_results import BatchStoppedError, KnownResults
 from restore_cli.jobs.batch.memory_shares import MemoryShares
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.ray.messages import Answer, Task
-from restore_cli.jobs.batch.ray.worker_reports import Announcements
+from restore_cli.jobs.batch.ray.worker_reports import WorkerReports
 from restore_cli.jobs.batch.record import Record
 from restore_cli.jobs.batch.report import BatchEvent, Item, Outcome
 from restore_cli.jobs.batch.settings import settings_key, settings_of
@@ -34,7 +34,7 @@ _RETRY_S = 0.2  # between two looks at what another process is at work on
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """How a worker restores; the same for all of them."""
+    """Tells a worker how to restore; the same for all workers."""
 
     model: str
     options: RestoreOptions
@@ -43,7 +43,7 @@ class WorkerSetup:
 
 
 class BatchWorker:
-    """Restores one file after another; begun with the first one, so that errors are answers."""
+    """Restores one file after another; starts at the first, so that its errors become answers."""
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
@@ -57,7 +57,7 @@ class BatchWorker:
         return {"answer": self.answer(Task.of_bytes(row["task"])).to_bytes()}
 
     def answer(self, task: Task) -> Answer:
-        """Restore a file, and say what became of it."""
+        """Restore a file, and return what became of it."""
         self._journal.begin(task)
         self._outcome = None
         try:
@@ -70,7 +70,7 @@ class BatchWorker:
 
     def _restore(self, item: Item) -> None:
         if self._stages is None:
-            self._stages = self._begun()
+            self._stages = self._set_up()
         stages = self._stages
         work = stages.prepare(item)
         while stages.deferred:  # a worker that was given up is at work on it still
@@ -86,8 +86,8 @@ class BatchWorker:
             stages.drop(work)
             raise
 
-    def _begun(self) -> FileStages:
-        """Return what does the work.
+    def _set_up(self) -> FileStages:
+        """Set up the stages.
 
         Raises:
             RestoreError: this machine cannot take part.
@@ -111,7 +111,7 @@ class BatchWorker:
             memory=MemoryShares(weights_bytes, setup.options.max_memory_bytes),
             load=self._load,
             stop=Stop(),
-            tell=self._hear,
+            tell=self._receive,
         )
 
     def _load(self) -> Method:
@@ -123,31 +123,31 @@ class BatchWorker:
                 raise BatchStoppedError(error) from error
         return self._method
 
-    def _hear(self, event: BatchEvent) -> None:
+    def _receive(self, event: BatchEvent) -> None:
         if event.outcome is not None:
             self._outcome = event.outcome
 
 
 class WorkerJournal:
-    """The journal as a worker sees it: what was announced of one task, and what is to be told."""
+    """The journal as a worker sees it: earlier reports on its task, and records for the driver."""
 
     damaged = 0
 
     def __init__(self, results: Results) -> None:
         self.results = results
         self.records: list[Record] = []
-        self._announcements = Announcements(results)
-        self._announced: Record | None = None
+        self._reports = WorkerReports(results)
+        self._reported: Record | None = None
         self._may_replace = False
 
     def begin(self, task: Task) -> None:
-        """Turn to a task; it may have been another worker's, which was killed."""
+        """Start a task; another worker may have been killed over it."""
         self.records = []
-        self._announced = self._announcements.find(task.item.output)
-        self._may_replace = task.may_replace or self._announced is not None
+        self._reported = self._reports.find(task.item.output)
+        self._may_replace = task.may_replace or self._reported is not None
 
     def last(self, output: str) -> Record | None:
-        return self._announced
+        return self._reported
 
     def has_written(self, output: str) -> bool:
         return self._may_replace
@@ -157,7 +157,7 @@ class WorkerJournal:
 
     def append(self, record: Record) -> None:
         if record.step == "writing":
-            self._announcements.announce(record)
+            self._reports.write(record)
         else:
             self.records.append(record)
 

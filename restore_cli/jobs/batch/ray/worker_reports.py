@@ -1,7 +1,7 @@
-"""What the workers of a cluster announce: the journal of a folder is written by one process only.
+"""Keeps small reports of a cluster's workers, since only the driver writes the journal.
 
-A worker says in a small file of its own what it is about to put in its place. The journal takes
-that over when the result is there, or in the next run, where whoever started it was killed.
+Before a worker puts a result in its place, it writes a report into a small file. The driver copies
+the report into the journal when the result is there, or in the next run if the driver was killed.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from restore_cli.jobs.batch.storage.opening import storage_for
 from restore_cli.jobs.batch.storage.remote import JOURNAL_FOLDER
 
 
-class Announcements:
-    """One small file for each result; in an object store, these are the journal itself."""
+class WorkerReports:
+    """Keeps one small file for each result; in an object store, these are the journal itself."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
 
     def find(self, output: str) -> Record | None:
-        """Return what was announced of a result; None: nothing that can be read."""
+        """Return the report on a result; None if there is none that can be read."""
         path = self._results.path(_name(output))
         try:
             return _parsed(storage_for(path).read(path).data)
         except ImageError:
             return None
 
-    def announce(self, record: Record) -> None:
-        """Write it down; when this returns, it is there.
+    def write(self, record: Record) -> None:
+        """Write a report; when this returns, it is stored.
 
         Raises:
             ImageError: it cannot be written.
@@ -45,15 +45,15 @@ class Announcements:
         name = _name(record.output)
         self._results.stage(name, line, claim_key(name)).commit()
 
-    def withdraw(self, output: str) -> None:
-        """Remove what the journal says by now."""
+    def remove(self, output: str) -> None:
+        """Remove a report that is in the journal."""
         if isinstance(self._results, LocalResults):
             with suppress(OSError):
                 Path(self._results.identity(_name(output))).unlink()
 
 
-def take_over(root: Path, journal: Journal) -> None:
-    """Write down in the journal of a folder what was announced and not confirmed.
+def adopt_reports(root: Path, journal: Journal) -> None:
+    """Copy the reports that are left in a folder into its journal, and remove them.
 
     Raises:
         ImageError: it cannot be written.

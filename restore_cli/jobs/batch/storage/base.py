@@ -1,4 +1,4 @@
-"""The protocols of storage: the few things that a batch needs of a disk or an object store."""
+"""Defines what a batch needs of a disk or an object store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name in a folder."""
+    """One entry of a folder."""
 
     name: str
     path: str
@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file as it was read.
+    """The content of a file.
 
     Attributes:
         data: all of it.
@@ -39,20 +39,20 @@ class Content:
 
 
 class Staged(Protocol):
-    """A result that is complete, but not yet where readers look for it."""
+    """A result that is complete, but not yet in its place."""
 
     size: int  # bytes
     sha256: str
 
     def commit(self) -> Signature | None:
-        """Put it in its place at once; return its signature there.
+        """Put the result in its place at once; return its signature there.
 
         Raises:
-            ImageError: it cannot be put there.
+        ImageError: it cannot be put there.
         """
 
     def drop(self) -> None:
-        """Forget it; what was in its place stays."""
+        """Remove the result; the file in its place stays."""
 
 
 @dataclass(slots=True)
@@ -81,10 +81,10 @@ class Storage(Protocol):
         """
 
     def kind(self, path: str) -> Kind | None:
-        """Return what is at a path; None: nothing."""
+        """Return the kind of thing at a path; None if there is nothing."""
 
     def entries(self, folder: str) -> Iterable[Entry]:
-        """Yield what is in a folder, sorted by name.
+        """Yield the entries of a folder, sorted by name.
 
         Raises:
             ImageError: it cannot be read.
@@ -108,18 +108,18 @@ class Storage(Protocol):
         """
 
     def signature(self, path: str) -> Signature | None:
-        """Return what changes when the file does; None: there is no such file."""
+        """Return a signature that changes when the file does; None if there is no such file."""
 
     def identity(self, path: str) -> str:
-        """Return what two names of the same file share."""
+        """Return the canonical name: two names of one file share it."""
 
 
 class Results(Protocol):
-    """The folder that results go to; names are relative, with ``/``, and never leave it."""
+    """The folder of results; names are relative, with ``/``, and never lead out of it."""
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     @property
     def is_local(self) -> bool:
@@ -136,17 +136,17 @@ class Results(Protocol):
         """Return where a result is, for people."""
 
     def identity(self, name: str) -> str:
-        """Return what the same file is called among inputs."""
+        """Return the canonical name that the result would have among inputs."""
 
     def signature(self, name: str) -> Signature | None:
-        """Return what changes when the result does; None: there is none.
+        """Return a signature that changes when the result does; None if there is none.
 
         Raises:
             ImageError: it cannot be told.
         """
 
     def sha256(self, name: str) -> str | None:
-        """Return the checksum of a result; None: there is none, or it cannot be read."""
+        """Return the checksum of a result; None if there is none, or it cannot be read."""
 
     def stage(self, name: str, data: bytes, key: str) -> Staged:
         """Write a result completely, but not yet to its place.

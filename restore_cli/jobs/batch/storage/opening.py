@@ -6,7 +6,7 @@ from restore_cli.jobs.batch.storage.base import Results, Storage, scheme_of
 
 
 def storage_for(path: str) -> Storage:
-    """Return what reads a path or URL.
+    """Return the storage that reads a path or URL.
 
     Raises:
         UsageError: the package that reads such URLs is missing, or there is none.
@@ -21,7 +21,7 @@ def storage_for(path: str) -> Storage:
 
 
 def results_in(folder: str) -> Results:
-    """Return the folder of results of this path or URL; nothing is made yet.
+    """Return the folder of results at a path or URL; nothing is created yet.
 
     Raises:
         UsageError: the package that writes such URLs is missing, or there is none.

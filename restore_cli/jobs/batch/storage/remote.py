@@ -1,7 +1,7 @@
-"""Inputs and results behind URLs, such as s3://bucket/folder, through fsspec.
+"""Reads and writes behind URLs, such as s3://bucket/folder, through fsspec.
 
-Object stores cannot append, rename or lock: an object is put in its place at once, the journal is
-one small object for each result, and nothing can be claimed.
+Object stores cannot append, rename or lock. So an object is put in its place at once, the journal
+is one small object for each result, and nothing can be claimed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ JOURNAL_FOLDER = ".restore-journal"
 
 
 def file_system(url: str) -> AbstractFileSystem:
-    """Return what reads and writes URLs of this scheme.
+    """Return the file system that reads and writes URLs of this scheme.
 
     Raises:
         UsageError: the package for it is missing, or there is no such scheme.
@@ -164,7 +164,7 @@ class RemoteResults:
 
 @dataclass(slots=True)
 class StagedObject:
-    """A result on its way to a store, which shows it when all of it is there."""
+    """A result for a store, which shows it once it is complete."""
 
     results: RemoteResults
     name: str
@@ -199,7 +199,7 @@ def put_whole(results: RemoteResults, name: str, data: bytes) -> None:
 
 
 def _renames(results: RemoteResults) -> bool:
-    """Say whether these are files in folders, behind a URL."""
+    """Return whether the URL leads to files in folders, which can be renamed."""
     return getattr(results.files, "local_file", False) or scheme_of(results.title) in _RENAMING
 
 
@@ -207,7 +207,7 @@ _RENAMING = {"file", "local", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs", "d
 
 
 class RemoteJournal:
-    """A journal of one object for each result."""
+    """Keeps the journal as one object for each result."""
 
     damaged = 0
 
@@ -224,7 +224,7 @@ class RemoteJournal:
             found = results.files.find(folder) if results.files.exists(folder) else []
             objects = results.files.cat(found) if found else {}
         for data in [objects] if isinstance(objects, bytes) else objects.values():
-            self._take_in(data)
+            self._parse(data)
 
     def last(self, output: str) -> Record | None:
         return self._last.get(output)
@@ -247,7 +247,7 @@ class RemoteJournal:
         data = json.dumps(values).encode() + b"\n"
         put_whole(self._results, f"{JOURNAL_FOLDER}/{name}.json", data)
 
-    def _take_in(self, data: bytes) -> None:
+    def _parse(self, data: bytes) -> None:
         try:
             record = Record.of_line(json.loads(data))
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -17,7 +17,7 @@ from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.ray import cluster as ray_cluster
 from restore_cli.jobs.batch.ray import driver as ray_engine
-from restore_cli.jobs.batch.ray.cluster import Crew, block_size
+from restore_cli.jobs.batch.ray.cluster import WorkerPool, block_size
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker import BatchWorker
 from restore_cli.jobs.batch.record import Record
@@ -70,23 +70,23 @@ def test_what_was_found_in_its_place_counts_as_done():
 @pytest.mark.parametrize(
     ("nodes", "workers", "device", "expected"),
     [
-        ([{"CPU": 2}], None, "auto", Crew(2, 1, 0)),
-        ([{"CPU": 2}], 8, "auto", Crew(2, 1, 0)),
-        ([{"CPU": 16}, {"CPU": 16}], 2, "auto", Crew(2, 16, 0)),
-        ([{"CPU": 16}, {"CPU": 4}], 1, "auto", Crew(1, 16, 0)),
-        ([{"CPU": 16, "GPU": 4}, {"CPU": 16, "GPU": 4}], None, "auto", Crew(8, 1, 1)),
-        ([{"CPU": 16, "GPU": 4}], 3, "cuda", Crew(3, 1, 1)),
-        ([{"CPU": 16, "GPU": 4}], None, "cpu", Crew(16, 1, 0)),
-        ([{"CPU": 0}], None, "auto", Crew(1, 1, 0)),
+        ([{"CPU": 2}], None, "auto", WorkerPool(2, 1, 0)),
+        ([{"CPU": 2}], 8, "auto", WorkerPool(2, 1, 0)),
+        ([{"CPU": 16}, {"CPU": 16}], 2, "auto", WorkerPool(2, 16, 0)),
+        ([{"CPU": 16}, {"CPU": 4}], 1, "auto", WorkerPool(1, 16, 0)),
+        ([{"CPU": 16, "GPU": 4}, {"CPU": 16, "GPU": 4}], None, "auto", WorkerPool(8, 1, 1)),
+        ([{"CPU": 16, "GPU": 4}], 3, "cuda", WorkerPool(3, 1, 1)),
+        ([{"CPU": 16, "GPU": 4}], None, "cpu", WorkerPool(16, 1, 0)),
+        ([{"CPU": 0}], None, "auto", WorkerPool(1, 1, 0)),
     ],
 )
 def test_a_crew_fits_its_cluster(nodes, workers, device, expected):
-    assert Crew.of(nodes, workers, device) == expected
+    assert WorkerPool.of(nodes, workers, device) == expected
 
 
 def test_a_gpu_that_is_not_there():
     with pytest.raises(DeviceError, match="no GPU"):
-        Crew.of([{"CPU": 8}], None, "cuda:0")
+        WorkerPool.of([{"CPU": 8}], None, "cuda:0")
 
 
 def test_blocks_are_as_many_as_ray_bears():
