@@ -48,7 +48,7 @@ class Staged(Protocol):
         """Put the result in its place at once; return its signature there.
 
         Raises:
-        ImageError: it cannot be put there.
+            ImageError: it cannot be put there.
         """
 
     def drop(self) -> None:
