@@ -31,10 +31,11 @@ from restore_cli.jobs.restore.whole_image import measured_size
 HEAD = """# Odd files
 
 What `restore deblur FILE -o OUT/` makes of files from many programs: upper-case names, CMYK, Lab,
-bombs, broken headers, cut-off files. Made by `tests/benchmarks/odd_files.py` from a collection of
-freely licensed files (Pillow's, libvips', image-rs', libjxl's and link-u's test images, PngSuite,
-and our own); what is asked for was written down before. `→` is what was written; otherwise the
-line on stderr. More than 10 megapixels were only planned, with `--dry-run`. Model: {model}.
+bombs, broken headers, cut-off files. `tests/benchmarks/odd_files.py` made this page from a
+collection of freely licensed files: test images of Pillow, libvips, image-rs, libjxl and link-u,
+PngSuite, and files made for this project. What a good tool does with each file ("asked for") was
+written down before the run. `→` shows what was written; else the line on stderr is shown. Pictures
+over 10 megapixels were only planned, with `--dry-run`. Model: {model}.
 
 | file | what it is | asked for | exit | outcome |
 | --- | --- | --- | --- | --- |
