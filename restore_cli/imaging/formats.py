@@ -9,14 +9,20 @@ from typing import Literal
 
 from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging import opencv_codec
+from restore_cli.imaging.avif import codec as avif_codec
+from restore_cli.imaging.bmp import codec as bmp_codec
+from restore_cli.imaging.gif import codec as gif_codec
 from restore_cli.imaging.heif import codec as heif_codec
 from restore_cli.imaging.image import Depth, Image, Metadata
+from restore_cli.imaging.jpeg import codec as jpeg_codec
+from restore_cli.imaging.jpeg2000 import codec as jpeg2000_codec
 from restore_cli.imaging.metadata import fitting_icc, orient, upright_metadata, with_size
 from restore_cli.imaging.netpbm import codec as netpbm_codec
+from restore_cli.imaging.png import codec as png_codec
 from restore_cli.imaging.psd import codec as psd_codec
 from restore_cli.imaging.signatures import identify
 from restore_cli.imaging.tiff import codec as tiff_codec
+from restore_cli.imaging.webp import codec as webp_codec
 
 Notes = tuple[str, ...]
 Encoder = Callable[[Image, Depth, int | None], tuple[bytes, Notes]]
@@ -44,34 +50,34 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "png": Format(
-        "PNG", (".png", ".apng"), opencv_codec.decode_png, opencv_codec.encode_png,
+        "PNG", (".png", ".apng"), png_codec.decode, png_codec.encode,
         depths=("uint8", "uint16"), alpha=True, keeps=_ALL,
     ),
     "jpeg": Format(
-        "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), opencv_codec.decode_jpeg,
-        opencv_codec.encode_jpeg, keeps=_ALL,
+        "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), jpeg_codec.decode,
+        jpeg_codec.encode, keeps=_ALL,
     ),
     "tiff": Format(
         "TIFF", (".tif", ".tiff"), tiff_codec.decode, tiff_codec.encode,
         depths=("uint8", "uint16", "float32"), alpha=True, keeps=_ALL,
     ),
     "webp": Format(
-        "WebP", (".webp",), opencv_codec.decode_webp, opencv_codec.encode_webp,
+        "WebP", (".webp",), webp_codec.decode, webp_codec.encode,
         alpha=True, keeps=("exif", "icc", "xmp"),
     ),
     "avif": Format(
-        "AVIF", (".avif",), opencv_codec.decode_avif, opencv_codec.encode_avif,
+        "AVIF", (".avif",), avif_codec.decode, avif_codec.encode,
         depths=("uint8", "uint16"), alpha=True, keeps=("exif", "icc", "xmp"),
     ),
     "jp2": Format(
-        "JPEG 2000", (".jp2", ".j2k", ".jpx"), opencv_codec.decode_jpeg2000,
-        opencv_codec.encode_jpeg2000, depths=("uint8", "uint16"), alpha=True,
+        "JPEG 2000", (".jp2", ".j2k", ".jpx"), jpeg2000_codec.decode,
+        jpeg2000_codec.encode, depths=("uint8", "uint16"), alpha=True,
     ),
     "bmp": Format(
-        "BMP", (".bmp", ".dib"), opencv_codec.decode_bmp, opencv_codec.encode_bmp, alpha=True
+        "BMP", (".bmp", ".dib"), bmp_codec.decode, bmp_codec.encode, alpha=True
     ),
     "heic": Format("HEIC", (".heic", ".heif", ".hif"), heif_codec.decode, substitute="jpeg"),
-    "gif": Format("GIF", (".gif",), opencv_codec.decode_gif),
+    "gif": Format("GIF", (".gif",), gif_codec.decode),
     "psd": Format("Photoshop", (".psd",), psd_codec.decode, substitute="tiff"),
     "pgm": Format("PGM", (".pgm", ".pbm", ".pnm"), netpbm_codec.decode),
     "ppm": Format("PPM", (".ppm",), netpbm_codec.decode),

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from restore_cli.imaging.boxes import walk
+from restore_cli.imaging.iso_boxes import walk
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 EXTREMES = (0, 1, 2, 3, 4, 7, 8, 16, 24, 32, 64, 127, 128, 255, 256, 4096, 0x7FFF, 0x8000, 0xFFFF)

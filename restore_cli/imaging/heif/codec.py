@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.boxes import read_avif
+from restore_cli.imaging.heif.boxes import read_heif
 from restore_cli.imaging.image import Image, Metadata
 from restore_cli.imaging.limits import check_size
 from restore_cli.imaging.pixels import split_alpha, to_float
@@ -31,7 +31,7 @@ def decode(data: bytes) -> Image:
         ImageError: damaged, truncated or over the size limit.
     """
     library = _library()
-    info = read_avif(data, "HEIC")
+    info = read_heif(data, "HEIC")
     check_size(info.width, info.height)
     try:
         file = library.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False)

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from tifffile import TiffPage
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging import boxes
 from restore_cli.imaging.jpeg import segments as jpeg_segments
+from restore_cli.imaging.jpeg2000.header import read_jpeg2000
 from restore_cli.imaging.limits import max_pixels
 from restore_cli.imaging.tiff.exif import File
+from restore_cli.imaging.webp.header import read_webp
 
 Size = tuple[int, int]
 
@@ -86,10 +87,10 @@ def check_segment(segment: bytes, page: TiffPage) -> None:
 
 
 def _jpeg2000_size(segment: bytes) -> Size:
-    info = boxes.read_jpeg2000(segment)
+    info = read_jpeg2000(segment)
     return info.width, info.height
 
 
 def _webp_size(segment: bytes) -> Size:
-    info = boxes.read_webp(segment)
+    info = read_webp(segment)
     return info.width, info.height

@@ -4,9 +4,10 @@ import struct
 
 import numpy as np
 
-from restore_cli.imaging import boxes
 from restore_cli.imaging.formats import decode_image, encode_image
+from restore_cli.imaging.heif.boxes import with_distinct_associations
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.iso_boxes import walk
 from tests.unit.imaging.pictures import smooth
 
 
@@ -41,8 +42,8 @@ def with_two_associations(data):
 def test_an_avif_with_two_boxes_of_associations_keeps_its_alpha():
     data = encode_image(Image(smooth(), smooth(channels=1)), format="avif")
     split = with_two_associations(data)
-    assert [kind for kind, _ in boxes.walk(split)].count(b"ipma") == 2
+    assert [kind for kind, _ in walk(split)].count(b"ipma") == 2
     back, plain = decode_image(split), decode_image(data)
     np.testing.assert_array_equal(back.pixels, plain.pixels)
     np.testing.assert_array_equal(back.alpha, plain.alpha)
-    assert boxes.with_distinct_associations(data) is data
+    assert with_distinct_associations(data) is data
