@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from restore_cli.engine.restorer import Restorer
-    from restore_cli.imaging.formats import read_image, write_image
     from restore_cli.imaging.image import Image
+    from restore_cli.imaging.reading import read_image
+    from restore_cli.imaging.writing import write_image
 
 __version__ = "0.1.0"
 
@@ -25,8 +26,8 @@ __all__ = ["Image", "Restorer", "__version__", "read_image", "write_image"]
 _HOMES = {
     "Image": "restore_cli.imaging.image",
     "Restorer": "restore_cli.engine.restorer",
-    "read_image": "restore_cli.imaging.formats",
-    "write_image": "restore_cli.imaging.formats",
+    "read_image": "restore_cli.imaging.reading",
+    "write_image": "restore_cli.imaging.writing",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 
 Photo = NDArray[np.uint8]  # (H, W, 3) sRGB
 

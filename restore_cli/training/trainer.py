@@ -28,8 +28,8 @@ from restore_cli.data.loaders import Samples, StepBatches, make_loader, phase_at
 from restore_cli.data.pairs import Listing
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import RestoreError
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.training.batches import make_batch
 from restore_cli.training.config import TrainConfig
 from restore_cli.training.run import Run, start_run

@@ -34,8 +34,8 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 
 JOURNAL = ".restore-journal.jsonl"
 SIDE = 64

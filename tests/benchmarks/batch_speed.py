@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.batch import run as job
 from restore_cli.jobs.batch.run import restore_batch
 from restore_cli.jobs.restore.model_choice import choose_model

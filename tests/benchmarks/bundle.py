@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from restore_cli.engine.fused.network import fused
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 from restore_cli.weights.card import Score
 from restore_cli.weights.catalog import BUNDLED
 from restore_cli.weights.files import load_model, save_model

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from restore_cli.engine.restorer import Restorer
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 
 ASPECT = 1.5
 TILED_SIZE = (1000, 1500)

@@ -44,8 +44,8 @@ from unittest import mock
 
 from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import RestoreError
-from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.limits import VARIABLE
+from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.restore import opening
 from restore_cli.jobs.restore import run as restore
 from restore_cli.jobs.restore.run import restore_files

@@ -11,8 +11,8 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 
 SMALL_BYTES = 60_000
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from restore_cli.imaging.image import Image
-from restore_cli.imaging.tiff.codec import to_samples
+from restore_cli.imaging.tiff.layout import to_samples
 from restore_cli.imaging.tiff.writer import write_rows
 
 ASPECT = 1.5

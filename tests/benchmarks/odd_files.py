@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from restore_cli.cli.app import run
-from restore_cli.imaging.formats import read_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.limits import DEFAULT_MAX_PIXELS
+from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.restore.inputs import LocalFile
 from restore_cli.jobs.restore.whole_image import measured_size
 

@@ -13,8 +13,9 @@ from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.degradations.dark_chain import DarkChain
 from restore_cli.degradations.rain_chain import RainChain
 from restore_cli.engine.restorer import Restorer
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 GAP = 6

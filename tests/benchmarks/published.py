@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from tests.parity.filling import arrays, description, filled
 from tests.unit.weights.test_importing import PUBLISHED, write
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from restore_cli.training.config import load_recipe
 from restore_cli.training.sources import check_data, hold_back, sources_of
 

@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 
 COMMAND = [sys.executable, "-m", "restore_cli"]
 

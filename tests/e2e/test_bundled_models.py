@@ -11,8 +11,9 @@ import torch
 from restore_cli.degradations.dark_chain import DarkChain
 from restore_cli.degradations.noise_chain import NoiseChain
 from restore_cli.degradations.rain_chain import RainChain
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 
 PHOTO = Path(__file__).parents[2] / "samples" / "clean" / "colosseum.jpg"
 # What each command has to undo, and by how many dB it has to come nearer to the photo.

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from restore_cli.imaging.formats import decode_image, read_image
+from restore_cli.imaging.reading import decode_image, read_image
 
 
 def errors(done):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from restore_cli.imaging.formats import decode_image, read_image
+from restore_cli.imaging.reading import decode_image, read_image
 from restore_cli.weights.catalog import all_cards
 from restore_cli.weights.files import load_model, save_model
 

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from tests.unit.training.conftest import picture
 
 RECIPE = """

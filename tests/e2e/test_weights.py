@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 from restore_cli.weights.files import load_model
 
 

@@ -11,20 +11,19 @@ import numpy as np
 import tifffile
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import misnamed
 from restore_cli.imaging.image import Image, Pixels
 from restore_cli.imaging.limits import check_streamed_size
 from restore_cli.imaging.metadata import fitting_icc, orient, upright_metadata
+from restore_cli.imaging.reading import misnamed
 from restore_cli.imaging.signatures import identify
 from restore_cli.imaging.tiff.codec import (
-    as_picture,
     check_page,
     damaged,
-    has_associated_alpha,
     is_lossless,
     page_metadata,
     page_notes,
 )
+from restore_cli.imaging.tiff.samples import as_picture, has_associated_alpha
 from restore_cli.imaging.tiff.segments import Segments
 
 

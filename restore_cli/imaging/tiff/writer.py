@@ -17,8 +17,8 @@ from tifffile import COMPRESSION, TIFF
 from restore_cli.atomic import replacing
 from restore_cli.imaging.image import Depth, Image
 from restore_cli.imaging.metadata import BROKEN_EXIF
-from restore_cli.imaging.tiff.codec import Layout
 from restore_cli.imaging.tiff.exif import exif_tail, pointer_to
+from restore_cli.imaging.tiff.layout import Layout
 
 Rows = NDArray[Any]  # (h, W) or (h, W, S) in the type that is stored
 

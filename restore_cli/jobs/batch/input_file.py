@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from restore_cli.imaging.formats import decode_image, misnamed
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import decode_image, misnamed
 from restore_cli.imaging.video.formats import video_suffix
 from restore_cli.jobs.batch.record import Record
 from restore_cli.jobs.batch.report import Item

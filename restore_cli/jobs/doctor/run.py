@@ -139,8 +139,10 @@ def _precisions(device: str) -> str:
 def _codecs() -> Iterator[Finding]:
     import numpy as np
 
-    from restore_cli.imaging.formats import FORMATS, decode_image, encode_image
+    from restore_cli.imaging.formats import FORMATS
     from restore_cli.imaging.image import Image
+    from restore_cli.imaging.reading import decode_image
+    from restore_cli.imaging.writing import encode_image
 
     picture = Image(np.full((64, 64, 3), 0.5, np.float32))
     for name in (name for name, row in FORMATS.items() if row.encode is not None):

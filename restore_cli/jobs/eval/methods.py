@@ -18,7 +18,7 @@ from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
 from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import ImageError, UsageError, WeightsError
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.bench.variants import OnnxRunner
 from restore_cli.jobs.eval.pictures import PictureSet, Sample, as_grey
 from restore_cli.jobs.eval.report import MethodFacts

@@ -14,7 +14,7 @@ from restore_cli.data.pairs import PAIR_FOLDERS, PAIR_WORDS, Pair, list_folder
 from restore_cli.degradations.optics import convolve
 from restore_cli.engine.channels import Pixels
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 
 # Which task undoes what is in the first folder of a pair; deblurring where that is not known.
 FOLDER_TASKS = {"blur": "deblur", "noisy": "denoise", "rain": "derain", "low": "enhance"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from restore_cli.imaging.formats import decode_image, read_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.pipes import read_stdin
+from restore_cli.imaging.reading import decode_image, read_image
 from restore_cli.jobs.restore.targets import STREAM, check_source
 from restore_cli.jobs.restore.work import Input
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from restore_cli.atomic import write_atomically
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import encode_with_notes, output_format
+from restore_cli.imaging.formats import output_format
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.options import EncodingOptions
 from restore_cli.imaging.pipes import write_stdout
+from restore_cli.imaging.writing import encode_with_notes
 from restore_cli.jobs.restore.targets import STREAM, Target
 from restore_cli.jobs.restore.work import Notes
 

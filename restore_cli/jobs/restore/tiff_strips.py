@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import FORMATS, fitted
+from restore_cli.imaging.formats import FORMATS
 from restore_cli.imaging.image import Depth, Pixels
 from restore_cli.imaging.options import EncodingOptions
 from restore_cli.imaging.pixels import FILL_REACH
-from restore_cli.imaging.tiff.codec import Layout, to_samples
+from restore_cli.imaging.tiff.layout import Layout, to_samples
 from restore_cli.imaging.tiff.reader import TiffReader
 from restore_cli.imaging.tiff.writer import write_rows
+from restore_cli.imaging.writing import fitted
 from restore_cli.jobs.restore.memory_budget import Budget
 from restore_cli.jobs.restore.outputs import encode
 from restore_cli.jobs.restore.prediction import (

@@ -7,8 +7,8 @@ import pytest
 
 from restore_cli.cli import app as module
 from restore_cli.cli.eval import shortened
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.eval import run
 from restore_cli.jobs.eval.report import EvalReport, MethodFacts, Row, Score, Step
 from restore_cli.weights import catalog

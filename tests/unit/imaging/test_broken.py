@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, read_image
+from restore_cli.imaging.reading import decode_image, read_image
 from tests.unit.imaging.pictures import BROKEN_FOLDER, FORMATS_FOLDER
 
 EXPECTED = {

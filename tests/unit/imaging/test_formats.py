@@ -6,21 +6,12 @@ import pytest
 
 from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging import exif as exif_block
-from restore_cli.imaging.formats import (
-    DEPTHS,
-    FORMATS,
-    decode_image,
-    encode_image,
-    encode_with_notes,
-    format_for,
-    output_format,
-    read_image,
-    writable_format,
-    write_image,
-)
+from restore_cli.imaging.formats import DEPTHS, FORMATS, format_for, output_format, writable_format
 from restore_cli.imaging.image import Image, Metadata
 from restore_cli.imaging.metadata import exif_orientation, orient
 from restore_cli.imaging.pixels import MAXIMA
+from restore_cli.imaging.reading import decode_image, read_image
+from restore_cli.imaging.writing import encode_image, encode_with_notes, write_image
 from tests.unit.imaging.pictures import FORMATS_FOLDER, RGB_PROFILE, XMP, exif, smooth
 
 WRITABLE = [name for name, row in FORMATS.items() if row.encode is not None]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, encode_image, read_image, writable_format
+from restore_cli.imaging.formats import writable_format
+from restore_cli.imaging.reading import decode_image, read_image
+from restore_cli.imaging.writing import encode_image
 from tests.unit.imaging.pictures import ODD_FOLDER
 
 pytestmark = pytest.mark.skipif(not ODD_FOLDER.is_dir(), reason="no folder of odd files")

@@ -9,8 +9,8 @@ import pytest
 
 from restore_cli.engine.planner import TilePlan
 from restore_cli.engine.restorer import Restorer
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.restore.run import restore_files
 from restore_cli.methods import speed_history as speed
 from tests.options import restore_options

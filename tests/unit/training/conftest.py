@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 
 # Channels in and out of the convolutions up to relu2_2, by their place in torchvision's list.
 VGG_CONVOLUTIONS = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128)}

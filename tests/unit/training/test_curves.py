@@ -6,7 +6,7 @@ import json
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 from restore_cli.training import curves
 from restore_cli.training.curves import draw_curves
 from restore_cli.training.run_log import RunLog

@@ -12,8 +12,9 @@ from restore_cli.data.augment import Augmentation
 from restore_cli.data.loaders import Phase
 from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.errors import RestoreError, UsageError, WeightsError
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from restore_cli.training import trainer
 from restore_cli.training.config import OptimizerConfig, TrainConfig, ValidationConfig
 from restore_cli.training.objective import Objective

@@ -4,10 +4,11 @@ import struct
 
 import numpy as np
 
-from restore_cli.imaging.formats import decode_image, encode_image
 from restore_cli.imaging.heif.boxes import with_distinct_associations
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.iso_boxes import walk
+from restore_cli.imaging.reading import decode_image
+from restore_cli.imaging.writing import encode_image
 from tests.unit.imaging.pictures import smooth
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.formats import decode_image, output_format, read_image
+from restore_cli.imaging.formats import output_format
 from restore_cli.imaging.metadata import exif_orientation
+from restore_cli.imaging.reading import decode_image, read_image
 from tests.unit.imaging.pictures import FORMATS_FOLDER
 
 PHOTO, DEEP = FORMATS_FOLDER / "photo.heic", FORMATS_FOLDER / "photo_10bit.heic"

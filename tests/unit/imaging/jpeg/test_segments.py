@@ -1,9 +1,10 @@
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, encode_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.jpeg.segments import claimed_size, read_jpeg
+from restore_cli.imaging.reading import decode_image
+from restore_cli.imaging.writing import encode_image
 from tests.unit.imaging.pictures import smooth
 
 DATA = encode_image(Image(smooth(64, 64)), format="jpeg")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image
+from restore_cli.imaging.reading import decode_image
 
 
 @pytest.mark.parametrize(

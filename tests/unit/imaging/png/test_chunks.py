@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, encode_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.png import chunks as png_chunks
+from restore_cli.imaging.reading import decode_image
+from restore_cli.imaging.writing import encode_image
 from tests.unit.imaging.pictures import smooth
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, writable_format
+from restore_cli.imaging.formats import writable_format
+from restore_cli.imaging.reading import decode_image
 
 
 def psd(planes, *, bits=8, mode=3, compression=0, resources=b"") -> bytes:

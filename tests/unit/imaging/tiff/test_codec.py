@@ -7,8 +7,9 @@ import tifffile
 
 from restore_cli.errors import ImageError
 from restore_cli.imaging.exif import pack_block
-from restore_cli.imaging.formats import decode_image, encode_image
 from restore_cli.imaging.image import Image, Metadata
+from restore_cli.imaging.reading import decode_image
+from restore_cli.imaging.writing import encode_image
 from tests.unit.imaging.pictures import exif, smooth
 
 GREY8 = np.arange(96, dtype=np.uint8).reshape(8, 12)

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image
 from restore_cli.imaging.limits import VARIABLE
+from restore_cli.imaging.reading import decode_image
 from restore_cli.imaging.tiff.reader import TiffReader
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)

@@ -7,10 +7,11 @@ import pytest
 import tifffile
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import decode_image, read_image, write_image
 from restore_cli.imaging.image import Image, Metadata
+from restore_cli.imaging.reading import decode_image, read_image
 from restore_cli.imaging.tiff import segments as tiff_segments
 from restore_cli.imaging.tiff.reader import TiffReader
+from restore_cli.imaging.writing import write_image
 from tests.unit.imaging.pictures import RGB_PROFILE, exif
 
 HEIGHT, WIDTH = 83, 70

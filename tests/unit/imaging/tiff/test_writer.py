@@ -7,11 +7,13 @@ import pytest
 import tifffile
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import FORMATS, decode_image, encode_with_notes, fitted, read_image
+from restore_cli.imaging.formats import FORMATS
 from restore_cli.imaging.image import Image, Metadata
-from restore_cli.imaging.tiff import codec as tiff_codec
-from restore_cli.imaging.tiff.codec import to_samples
+from restore_cli.imaging.reading import decode_image, read_image
+from restore_cli.imaging.tiff import layout
+from restore_cli.imaging.tiff.layout import to_samples
 from restore_cli.imaging.tiff.writer import write_rows
+from restore_cli.imaging.writing import encode_with_notes, fitted
 from tests.unit.imaging.pictures import RGB_PROFILE, XMP, exif
 
 FULL = Metadata(exif(1), RGB_PROFILE, XMP, (300.0, 150.0))
@@ -43,7 +45,7 @@ def test_the_bytes_are_those_of_the_whole(
     metadata = FULL if channels == 3 else Metadata(exif(1), None, XMP, (300.0, 150.0))
     image = picture(rng, channels, has_alpha, metadata)
     row_bytes = 50 * (channels + has_alpha) * np.dtype(depth).itemsize
-    monkeypatch.setattr(tiff_codec, "_STRIP_BYTES", strip_rows * row_bytes)
+    monkeypatch.setattr(layout, "_STRIP_BYTES", strip_rows * row_bytes)
     bits = {"uint8": 8, "uint16": 16, "float32": 32}[depth]
     whole, notes = encode_with_notes(image, format="tiff", bit_depth=bits)
     path = tmp_path / "a.tif"
@@ -55,7 +57,7 @@ def test_the_bytes_are_those_of_the_whole(
 def test_bigtiff_has_the_same_exif(rng, tmp_path, monkeypatch):
     image = picture(rng)
     classic, _ = encode_with_notes(image, format="tiff", bit_depth=16)
-    monkeypatch.setattr(tiff_codec, "_BIG_BYTES", 1000)
+    monkeypatch.setattr(layout, "_BIG_BYTES", 1000)
     path = tmp_path / "a.tif"
     header, _, _ = fitted(image, FORMATS["tiff"], 16, strip_metadata=False)
     notes = write_rows(path, header, "uint16", bands(image, "uint16", [90]))

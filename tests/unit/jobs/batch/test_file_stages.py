@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import DeviceError, ImageError
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image, Metadata
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.batch.claims import NoClaims
 from restore_cli.jobs.batch.file_stages import FileStages
 from restore_cli.jobs.batch.journal import EmptyJournal

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError
-from restore_cli.imaging.formats import encode_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import encode_image, write_image
 from restore_cli.jobs.batch.claims import CLAIMS_FOLDER, claim_key
 from restore_cli.jobs.batch.inputs import names_in
 from restore_cli.jobs.batch.journal import JOURNAL_NAME

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from restore_cli.errors import UsageError
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.batch.inputs import Found
 from restore_cli.jobs.batch.report import Item
 from restore_cli.jobs.batch.result_names import (

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import DeviceError, ImageError, UsageError
-from restore_cli.imaging.formats import encode_image, read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import encode_image, write_image
 from restore_cli.jobs.batch.claims import LockClaims, claim_key
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop

@@ -7,8 +7,8 @@ import importlib.util
 import numpy as np
 import pytest
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.batch.inputs import Found, Selection, find_inputs
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
 from restore_cli.jobs.batch.pipeline import Stop

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.eval.pictures import (
     Degrading,
     as_grey,

@@ -10,7 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from restore_cli.engine.options import EngineOptions
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, ResultError, UsageError, WeightsError
-from restore_cli.imaging.formats import read_image
+from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.eval import methods as module
 from restore_cli.jobs.eval.methods import MethodOptions, load_methods
 from restore_cli.jobs.eval.pictures import Degrading, find_pictures

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.restore import memory_budget as budget
 from restore_cli.jobs.restore import opening as opened
 from restore_cli.jobs.restore import prediction as plan

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from restore_cli.errors import DeviceError, ImageError, ResultError, UsageError, WeightsError
-from restore_cli.imaging.formats import read_image, write_image
 from restore_cli.imaging.image import Image, Metadata
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.restore.run import restore_files
 from tests.options import restore_options
 

@@ -6,8 +6,9 @@ import tifffile
 
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, UsageError
-from restore_cli.imaging.formats import encode_with_notes, read_image
 from restore_cli.imaging.options import EncodingOptions
+from restore_cli.imaging.reading import read_image
+from restore_cli.imaging.writing import encode_with_notes
 from restore_cli.jobs.restore import tiff_strips as module
 from restore_cli.jobs.restore.tiff_strips import PreparedSource, open_tiff, restore_strips
 from restore_cli.jobs.restore.whole_image import restore_image

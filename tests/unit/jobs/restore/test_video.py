@@ -242,8 +242,8 @@ def test_without_a_size_containers_are_not_read_from_a_pipe(restore, kind, monke
 
 
 def test_images_beside_videos(restore, rng, tmp_path):
-    from restore_cli.imaging.formats import write_image
     from restore_cli.imaging.image import Image
+    from restore_cli.imaging.writing import write_image
 
     write_image("a.png", Image(rng.random((30, 40, 3), dtype=np.float32)))
     (tmp_path / "b.y4m").write_bytes(y4m(rng))

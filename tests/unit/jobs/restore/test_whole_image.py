@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restore_cli.imaging.formats import write_image
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.options import EncodingOptions
+from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.restore.inputs import LocalFile
 from restore_cli.jobs.restore.targets import Target
 from restore_cli.jobs.restore.whole_image import WholeImage, measured_size, restore_image
