@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Writes files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def replacing(path: str | Path, failure: type[RestoreError] = ImageError) -> Ite
 
 
 def as_image_error(error: OSError, path: str | Path) -> ImageError:
-    """Return what to tell the user about a failure to write ``path``."""
+    """Return the error that tells the user why ``path`` cannot be written."""
     what, hint = _advice(error)
     return ImageError(what, path=path, hint=hint)
 

@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose.
+"""Defines the errors that users see, and their exit codes.
 
 RestoreError                exit 1
 ├── UsageError              exit 2   options that contradict each other

@@ -1,4 +1,4 @@
-"""Non-local means: a classical denoiser to measure networks against.
+"""Denoises by non-local means, a classical method to compare networks with.
 
 Source: Buades, Coll, Morel, "Non-local means denoising", IPOL 2011; OpenCV's implementation.
 """
@@ -16,7 +16,7 @@ _STRENGTH, _GREY_STRENGTH = 0.6, 0.9
 
 
 def nonlocal_means(pixels: Pixels, sigma_8bit: float) -> Pixels:
-    """Return pixels with less noise; they are rounded to 8 bits, the only depth OpenCV takes.
+    """Remove noise; pixels are rounded to 8 bits, the only depth that OpenCV takes.
 
     Args:
         pixels: (H, W, 1) or (H, W, 3); clamped to [0, 1].

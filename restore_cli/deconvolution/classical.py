@@ -1,6 +1,6 @@
-"""Deconvolution with a known kernel: classical deblurring to measure networks against.
+"""Deblurs with a known kernel, by classical methods to compare networks with.
 
-Both take the borders for mirrored, as evaluation does when it blurs.
+Borders are mirrored, as evaluation mirrors them when it blurs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DARKEST = 1e-3
 
 
 def wiener(pixels: Pixels, kernel: Pixels, sigma_8bit: float) -> Pixels:
-    """Return deblurred pixels: least mean square error if spectra are those of photos and noise.
+    """Deblur by Wiener's filter: least mean square error for spectra of photos and noise.
 
     Args:
         pixels: (H, W, C).
@@ -60,7 +60,7 @@ def wiener(pixels: Pixels, kernel: Pixels, sigma_8bit: float) -> Pixels:
 
 
 def richardson_lucy(pixels: Pixels, kernel: Pixels) -> Pixels:
-    """Return deblurred pixels: those that most likely gave these, after thirty steps.
+    """Deblur by thirty steps of Richardson and Lucy towards the most likely image.
 
     Args:
         pixels: (H, W, C); darkest values are raised to 1e-3.

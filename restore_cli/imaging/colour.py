@@ -1,4 +1,4 @@
-"""Colour spaces we do not work in, converted to sRGB: CMYK and Lab."""
+"""Converts CMYK and Lab to sRGB."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _srgb_profile() -> bytes:
 
 
 def cmyk_to_srgb(ink: NDArray[Any], icc: bytes | None) -> tuple[Pixels, str]:
-    """Return sRGB pixels and which way was taken.
+    """Return sRGB pixels, and a note on how they were converted.
 
     Args:
         ink: (H, W, 4) uint8 or uint16, 0 for no ink.

@@ -1,4 +1,4 @@
-"""The EXIF block as bytes: read its directories, correct values in place, write a new block.
+"""Reads the directories of an EXIF block, corrects values in place, and writes new blocks.
 
 Source: TIFF 6.0, section 2 (directories) and Exif 2.32, section 4.6 (tags).
 """
@@ -30,7 +30,7 @@ _MAX_ENTRIES = 2000
 
 
 class ExifError(ValueError):
-    """The block does not parse; callers keep the image and drop or leave the block."""
+    """Says that a block cannot be parsed; callers keep the image and drop or keep the block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """How wide the numbers of a structure's directories are; the codes are those of ``struct``."""
+    """Sizes of the numbers in directories, as codes of ``struct``."""
 
     count: str  # of entries
     number: str  # an offset, or how many values an entry has
@@ -77,7 +77,7 @@ CLASSIC, BIG = Widths("H", "I", 4), Widths("Q", "Q", 8)
 
 
 def byte_order(block: Block) -> ByteOrder:
-    """Return "<" or ">".
+    """Return the byte order of a block, "<" or ">".
 
     Raises:
         ExifError: not a TIFF structure.
@@ -90,7 +90,7 @@ def byte_order(block: Block) -> ByteOrder:
 
 
 def widths(block: Block) -> Widths:
-    """Return how wide numbers are: those of BigTIFF, or of all others."""
+    """Return the sizes of numbers: those of BigTIFF, or of all other blocks."""
     return BIG if b"+" in block[2:4] else CLASSIC
 
 

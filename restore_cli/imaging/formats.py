@@ -32,7 +32,7 @@ _ALL: tuple[Kept, ...] = ("exif", "icc", "xmp", "dpi")
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A file format and what can be written in it; without ``encode`` it is only read."""
+    """Describes a file format; without ``encode`` it is only read."""
 
     title: str
     suffixes: tuple[str, ...]  # the first is the one new files get
@@ -91,7 +91,7 @@ def writable() -> str:
 
 
 def format_for(path: str | Path) -> str | None:
-    """Return the name of the format a path's suffix asks for; None without a suffix or for "-".
+    """Return the format that a path's suffix asks for; None without a suffix or for "-".
 
     Raises:
         ImageError: an unknown suffix, or one of a format that is only read.
@@ -106,7 +106,7 @@ def format_for(path: str | Path) -> str | None:
 
 
 def output_format(image: Image, path: str | Path = "", requested: str | None = None) -> str:
-    """Return the format to write: requested, else the suffix's, else the source's own.
+    """Return the format to write: the requested one, else the suffix's, else the source's own.
 
     Raises:
         UsageError: an unknown or read-only format was requested.

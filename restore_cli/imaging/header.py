@@ -1,4 +1,4 @@
-"""Describes what the header of a picture says."""
+"""Holds what the header of a picture says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Header:
-    """What a header says; the defaults stand where it says nothing."""
+    """Size, depth and more, as a header says; defaults where it says nothing."""
 
     width: int = 0
     height: int = 0

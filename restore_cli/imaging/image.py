@@ -1,4 +1,4 @@
-"""Image: what one file holds, as pixels with the facts needed to write them back."""
+"""Defines Image: the pixels of one file, with the facts needed to write them back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What travels beside the pixels; None where the file had nothing."""
+    """Metadata beside the pixels; None where the file had none."""
 
     exif: bytes | None = None  # a TIFF structure ("II*" or "MM"), without any container's prefix
     icc: bytes | None = None

@@ -16,7 +16,7 @@ _MAX_BOXES = 10_000
 
 
 def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (type, content) of each box, the children of known parents included.
+    """Yield (type, content) of each box, also of those inside known parents.
 
     The content of ``mdat`` is not copied and comes out empty.
     """
@@ -25,7 +25,7 @@ def walk(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[
 
 
 def box_places(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield type, begin and end of each box's content, of the children of parents instead."""
+    """Yield type, begin and end of each box's content; for parents those of their children."""
     count = 0
     while start + 8 <= stop and count < _MAX_BOXES:
         count += 1

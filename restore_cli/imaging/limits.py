@@ -1,4 +1,4 @@
-"""Sizes we refuse to decode: a file of a few bytes may claim billions of pixels."""
+"""Refuses sizes that are too large: a file of a few bytes may claim billions of pixels."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _further_check: ContextVar[SizeCheck | None] = ContextVar("further_check", defau
 
 
 @contextmanager
-def also_checked(check: SizeCheck) -> Iterator[None]:
-    """Let ``check`` refuse sizes, too, before their pixels are unpacked."""
+def with_size_check(check: SizeCheck) -> Iterator[None]:
+    """Check sizes with one more function, before pixels are unpacked."""
     token = _further_check.set(check)
     try:
         yield
@@ -46,12 +46,12 @@ def also_checked(check: SizeCheck) -> Iterator[None]:
         _further_check.reset(token)
 
 
-# Of the file's bytes per pixel: what less than this has unpacked to so many pixels is no photo.
+# A file with fewer bytes per pixel than this is no photo: it was made to waste time and disk.
 _LEAST_BYTES_PER_PIXEL = 0.01
 
 
 def check_streamed_size(width: int, height: int, stored_bytes: int) -> None:
-    """Pass sizes that may be decoded part by part, in memory that does not grow with them.
+    """Refuse sizes that may not even be decoded part by part.
 
     The limit holds only where the user has set it, or where so few bytes hold the pixels that
     the file must be meant to waste time and disk.
@@ -70,7 +70,7 @@ def check_streamed_size(width: int, height: int, stored_bytes: int) -> None:
 
 
 def check_size(width: int, height: int) -> None:
-    """Pass sizes that may be decoded; call it before any pixel is unpacked.
+    """Refuse sizes that are too large; call it before any pixel is unpacked.
 
     Raises:
         ImageError: a side is 0, or there are more pixels than the limit.

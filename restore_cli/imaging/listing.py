@@ -1,4 +1,4 @@
-"""Which files are images, and what their restored versions are called."""
+"""Tells which files are images, and names their restored versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from restore_cli.imaging.formats import FORMATS, SUFFIXES
 
 
 def is_image(path: str | Path) -> bool:
-    """Tell whether the suffix, in any case, is one we can read; hidden files are not images."""
+    """Return whether a file has a readable suffix; hidden files are no images."""
     file = Path(path)
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 

@@ -1,4 +1,4 @@
-"""EXIF, ICC, XMP and resolution: kept, and corrected where the pixels changed."""
+"""Keeps EXIF, ICC, XMP and resolution, and corrects them where the pixels changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ICC_SPACES = {b"RGB ": 3, b"GRAY": 1}
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:
-    """Return pixels turned upright.
+    """Turn pixels upright.
 
     Args:
         pixels: (H, W, C).
@@ -36,7 +36,7 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def exif_orientation(exif: bytes | None) -> int:
-    """Return 1 to 8; 1 where there is no usable value."""
+    """Return the EXIF orientation, 1 to 8; 1 without a usable value."""
     if exif is None:
         return 1
     try:
@@ -47,7 +47,7 @@ def exif_orientation(exif: bytes | None) -> int:
 
 
 def exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
-    """Return the resolution in dots per inch, None where it is absent or nonsense."""
+    """Return the resolution in dots per inch; None if it is missing or nonsense."""
     if exif is None:
         return None
     try:
@@ -61,7 +61,7 @@ def exif_dpi(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def sane_dpi(x: float | None, y: float | None, scale: float = 1.0) -> tuple[float, float] | None:
-    """Return both times ``scale``, or None unless both are plausible."""
+    """Return both numbers times ``scale``; None unless both are plausible resolutions."""
     if x is None or y is None or not (1 <= x * scale <= 1e5 and 1 <= y * scale <= 1e5):
         return None
     return x * scale, y * scale

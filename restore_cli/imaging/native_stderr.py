@@ -1,4 +1,4 @@
-"""What C libraries print on stderr, caught so that users see our one line instead."""
+"""Catches what C libraries print on stderr, so that users see one plain line instead."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _sort_out(caught: bytes, lines: list[str]) -> None:
 
 
 def reason(lines: list[str]) -> str:
-    """Return the most telling of the caught lines, shortened, or an empty string."""
+    """Return the line that says most, shortened; empty if there is none."""
     for line in reversed(lines):
         if line.startswith(("libpng error: ", "Corrupt JPEG data: ")):
             return line.split(": ", 1)[1]

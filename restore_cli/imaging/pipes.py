@@ -1,4 +1,4 @@
-"""Image bytes through stdin and stdout."""
+"""Reads image bytes from stdin, and writes them to stdout."""
 
 from __future__ import annotations
 

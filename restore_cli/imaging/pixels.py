@@ -1,4 +1,4 @@
-"""Arrays as files store them ↔ float32 in [0, 1]: rounding, alpha, holes."""
+"""Converts stored samples to float32 in [0, 1] and back: rounding, alpha, missing values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def join_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
 
 
 def fill_transparent(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """Return pixels whose fully transparent places carry the nearest visible colour.
+    """Fill fully transparent places with the nearest visible colour.
 
     What lies under alpha 0 is arbitrary (often black) and a network would smear it into
     the visible edge. Visible pixels stay untouched; those further than ``FILL_REACH`` from any
@@ -76,7 +76,7 @@ def fill_transparent(pixels: Pixels, alpha: Pixels) -> Pixels:
 
 
 def finite_pixels(pixels: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return pixels without NaN or infinity, and where those were.
+    """Replace NaN and infinity by neighbours; return the pixels, and where they were replaced.
 
     Args:
         pixels: (H, W, C).

@@ -13,7 +13,7 @@ from restore_cli.imaging.signatures import identify
 
 
 def read_image(path: str | Path) -> Image:
-    """Return the picture in a file; its content decides the decoder, never its suffix.
+    """Read the picture in a file; its content decides the format, never its suffix.
 
     Raises:
         ImageError: missing, unreadable, damaged, unsupported or too large.
@@ -34,7 +34,7 @@ def read_image(path: str | Path) -> Image:
 
 
 def misnamed(path: Path, format_name: str) -> Notes:
-    """Return a note if a file's suffix says that it is of another format."""
+    """Return a note if a file's suffix names another format than its content."""
     named = FORMATS[SUFFIXES.get(path.suffix.lower(), format_name)]
     row = FORMATS[format_name]
     if named.decode is row.decode:
@@ -43,7 +43,7 @@ def misnamed(path: Path, format_name: str) -> Notes:
 
 
 def decode_image(data: bytes, name: str = "<stdin>") -> Image:
-    """Return the picture in ``data``, upright, with metadata that says so.
+    """Decode a picture and turn it upright; its metadata say so.
 
     Args:
         data: a whole file.

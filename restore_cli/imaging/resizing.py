@@ -1,4 +1,4 @@
-"""Enlarging pixels before a network restores them at their new size."""
+"""Enlarges pixels, before a network restores them at their new size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from restore_cli.imaging.image import Pixels
 
 
 def enlarge(pixels: Pixels, scale: int) -> Pixels:
-    """Return ``scale`` times the pixels on each side, bicubic; what overshoots is cut off.
+    """Enlarge each side ``scale`` times, bicubic; clip what overshoots.
 
     Args:
         pixels: (H, W, C) in [0, 1], colour or alpha.
@@ -21,7 +21,7 @@ def enlarge(pixels: Pixels, scale: int) -> Pixels:
 
 
 def repeat(pixels: Pixels, scale: int) -> Pixels:
-    """Return every pixel ``scale`` times on each side, whatever its value."""
+    """Repeat every pixel ``scale`` times in both directions."""
     return pixels if scale == 1 else _resized(pixels, scale, cv2.INTER_NEAREST)
 
 

@@ -1,4 +1,4 @@
-"""What a file is, from its first bytes."""
+"""Recognises a file's format by its first bytes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def identify(data: bytes) -> str:
 
 
 def _identify_brand(data: bytes) -> str:
-    """Tell AVIF from HEIC and videos by the brands of the first box."""
+    """Distinguish AVIF, HEIC and videos by the brands of the first box."""
     size = min(int.from_bytes(data[:4], "big"), 256)
     brands = [data[8:12], *(data[k : k + 4] for k in range(16, size, 4))]
     if b"avif" in brands or b"avis" in brands:

@@ -23,7 +23,7 @@ def encode_image(
     strip_metadata: bool = False,
     name: str = "",
 ) -> bytes:
-    """Return the bytes of a file; see ``encode_with_notes``."""
+    """Encode an image; see ``encode_with_notes``."""
     return encode_with_notes(
         image, format=format, quality=quality, bit_depth=bit_depth,
         strip_metadata=strip_metadata, name=name,
@@ -39,7 +39,7 @@ def encode_with_notes(
     strip_metadata: bool = False,
     name: str = "",
 ) -> tuple[bytes, Notes]:
-    """Return the bytes of a file and what the user should know about it.
+    """Encode an image; return the file's bytes, and notes for the user.
 
     Args:
         image: the picture; values are rounded and clamped to the depth written.
@@ -71,7 +71,7 @@ def encode_with_notes(
 def fitted(
     image: Image, row: Format, bit_depth: int | None, *, strip_metadata: bool
 ) -> tuple[Image, Depth, Notes]:
-    """Return the image with what the format can hold of it, the depth to write, and notes.
+    """Fit an image into a format; return it without what the format cannot hold, depth and notes.
 
     Raises:
         UsageError: the format does not hold so many bits.
@@ -126,7 +126,7 @@ def write_image(
     bit_depth: int | None = None,
     strip_metadata: bool = False,
 ) -> Notes:
-    """Write a file, whole or not at all, and return what the user should know about it.
+    """Write a file, whole or not at all; return notes for the user.
 
     Raises:
         UsageError: see ``encode_with_notes``.

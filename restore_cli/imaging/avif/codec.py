@@ -15,7 +15,7 @@ from restore_cli.imaging.pixels import split_alpha, to_float
 
 
 def decode(data: bytes) -> Image:
-    """Return an AVIF, turned as its boxes say; 10 and 12 bits become "uint16".
+    """Decode an AVIF and turn it as its boxes say; 10 and 12 bits become "uint16".
 
     Raises:
         ImageError: damaged or over the size limit.
@@ -42,7 +42,7 @@ def _turned(image: Image, turns: int, mirror: int | None) -> Image:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return an AVIF of 8 bits, or of 12 for "uint16"; quality 90 by default."""
+    """Encode an AVIF of 8 bits, or of 12 for "uint16"; quality 90 by default."""
     bits, top = (12, 4095) if depth == "uint16" else (8, None)
     options = [
         cv2.IMWRITE_AVIF_QUALITY, 90 if quality is None else quality,

@@ -13,7 +13,7 @@ from restore_cli.imaging.pixels import split_alpha, to_float
 
 
 def decode(data: bytes) -> Image:
-    """Return a BMP. Four channels with nothing in the fourth are padding, not alpha.
+    """Decode a BMP. An empty fourth channel is padding, not alpha.
 
     Raises:
         ImageError: damaged, truncated or over the size limit.
@@ -36,5 +36,5 @@ def decode(data: bytes) -> Image:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a BMP; ``quality`` has no meaning here."""
+    """Encode a BMP; ``quality`` has no meaning here."""
     return encode_samples(".bmp", samples_of(image, depth), [], Metadata()), ()

@@ -12,7 +12,7 @@ from restore_cli.imaging.pixels import split_alpha, to_float
 
 
 def decode(data: bytes) -> Image:
-    """Return the first frame of a GIF.
+    """Decode the first frame of a GIF.
 
     Raises:
         ImageError: damaged, truncated or over the size limit.
@@ -30,7 +30,7 @@ def decode(data: bytes) -> Image:
 
 
 def _gif_frames(data: bytes) -> int:
-    """Count image blocks without decoding them and check the canvas each of them asks for.
+    """Count image blocks without decoding them, and check the size that each asks for.
 
     Source: GIF89a, sections 20 to 26.
     """

@@ -18,7 +18,7 @@ _MAX_FLAGS = 256  # a byte of them is set
 
 
 def read_heif(data: bytes, title: str) -> Header:
-    """Return what the boxes of an AVIF or HEIC say; the largest picture in it counts.
+    """Read the boxes of an AVIF or HEIC; the largest picture in it counts.
 
     Raises:
         ImageError: they give no size.
@@ -46,7 +46,7 @@ def read_heif(data: bytes, title: str) -> Header:
 
 
 def with_distinct_associations(data: bytes) -> bytes:
-    """Return an AVIF whose boxes that associate properties differ in their flags.
+    """Return an AVIF in which no two boxes that associate properties have the same flags.
 
     Some writers give each item a box of its own. Of those with the same version and flags there
     may be one only (14496-12, 8.11.14.1), and decoders refuse the others; all flags but the

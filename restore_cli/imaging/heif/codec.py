@@ -1,4 +1,4 @@
-"""HEIC, as phones write it, read only: through pi-heif, an extra, which brings libheif."""
+"""Reads HEIC photos, as phones write them, by pi-heif, an extra that brings libheif."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DAMAGE = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, LookupError
 
 
 def decode(data: bytes) -> Image:
-    """Return the main picture of a HEIC, turned as its boxes say; 10 bits become "uint16".
+    """Decode the main picture of a HEIC and turn it as its boxes say; 10 bits become "uint16".
 
     Raises:
         UsageError: pi-heif is not installed.
@@ -61,7 +61,7 @@ def decode(data: bytes) -> Image:
 
 
 def _library() -> ModuleType:
-    """Return pi-heif.
+    """Import pi-heif.
 
     Raises:
         UsageError: it is not installed.

@@ -21,7 +21,7 @@ _JPEG_LOSS = re.compile(r"premature end|bad huffman|corrupt data|bad progressive
 
 
 def decode(data: bytes) -> Image:
-    """Return a JPEG; CMYK is converted to sRGB.
+    """Decode a JPEG; CMYK is converted to sRGB.
 
     Raises:
         ImageError: damaged, truncated, of an unsupported kind or over the size limit.
@@ -69,7 +69,7 @@ def _cmyk(data: bytes, info: jpeg_segments.JpegInfo, icc: bytes | None) -> tuple
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a JPEG; without ``quality`` the source's, but at least 90, or 95 if unknown."""
+    """Encode a JPEG; by default in the source's quality, but at least 90, or 95 if unknown."""
     chosen = quality or max(90, image.quality or 95)
     sampling = (
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444

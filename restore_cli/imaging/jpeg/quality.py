@@ -1,4 +1,4 @@
-"""The quality a JPEG was saved with, estimated from its quantisation tables."""
+"""Estimates the quality that a JPEG was saved with, from its quantisation tables."""
 
 from __future__ import annotations
 

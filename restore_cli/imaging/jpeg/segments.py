@@ -1,4 +1,4 @@
-"""A JPEG's segments: checked for completeness, read for metadata, written with it.
+"""Walks through the segments of a JPEG: checks that it is complete, reads and writes metadata.
 
 Source: ITU-T T.81, annex B; ICC.1:2010, annex B.4; Exif 2.32, section 4.5; XMP part 3,
 section 1.1.3.
@@ -29,7 +29,7 @@ _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 
 @dataclass(slots=True)
 class JpegInfo:
-    """What the segments say; filled by ``read_jpeg``."""
+    """Facts from the segments; filled by ``read_jpeg``."""
 
     width: int = 0
     height: int = 0
@@ -79,7 +79,7 @@ def read_jpeg(data: bytes) -> JpegInfo:
 
 
 def claimed_size(data: bytes) -> tuple[int, int]:
-    """Return the largest width and height that a frame header before the first scan claims."""
+    """Return the largest width and height that a frame header claims before the first scan."""
     at, width, height = 2, 0, 0
     try:
         while True:
@@ -103,7 +103,7 @@ def _truncated() -> ImageError:
 
 
 def _next_marker(data: bytes, at: int) -> tuple[int, int]:
-    """Return the position behind the next marker and its code; junk between is skipped."""
+    """Return the position behind the next marker, and its code; skip junk before it."""
     while True:
         at = data.find(b"\xff", at)
         if at < 0:
@@ -167,7 +167,7 @@ def _luminance_quality(payload: bytes) -> int | None:
 
 
 def add_metadata(data: bytes, metadata: Metadata) -> tuple[bytes, tuple[str, ...]]:
-    """Return an encoder's JPEG with metadata in front of its tables, and what did not fit.
+    """Put metadata in front of the tables of an encoded JPEG; return notes on what did not fit.
 
     Args:
         data: a JPEG that begins with SOI and a JFIF segment.

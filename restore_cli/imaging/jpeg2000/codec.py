@@ -13,7 +13,7 @@ from restore_cli.imaging.pixels import split_alpha, to_float
 
 
 def decode(data: bytes) -> Image:
-    """Return a JPEG 2000; more than 8 bits become "uint16".
+    """Decode a JPEG 2000; more than 8 bits become "uint16".
 
     Raises:
         ImageError: damaged, truncated or over the size limit.
@@ -28,7 +28,7 @@ def decode(data: bytes) -> Image:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a JP2: lossless by default; below 100 a PSNR of 25 dB + quality / 4.
+    """Encode a JP2: lossless by default; below quality 100 with a PSNR of 25 dB + quality / 4.
 
     imagecodecs writes it: OpenCV's encoder refuses pictures under 32 pixels.
     """

@@ -13,7 +13,7 @@ from restore_cli.imaging.iso_boxes import walk
 
 
 def read_jpeg2000(data: bytes) -> Header:
-    """Return what a JP2 file or a bare code stream says.
+    """Read the header of a JP2 file or a bare code stream.
 
     Raises:
         ImageError: it gives no size.

@@ -1,4 +1,4 @@
-"""PBM, PGM, PPM and PFM, read only.
+"""Reads PBM, PGM, PPM and PFM.
 
 Source: the netpbm format pages (pbm, pgm, ppm) and Debevec's PFM.
 """
@@ -23,7 +23,7 @@ _COMMENT = re.compile(rb"#[^\n]*")
 
 
 def decode(data: bytes) -> Image:
-    """Return the (first) picture of a netpbm file.
+    """Decode the first picture of a netpbm file.
 
     Raises:
         ImageError: damaged, truncated or over the size limit.

@@ -1,4 +1,4 @@
-"""A PNG's chunks: checked, read for metadata, written with it.
+"""Walks through the chunks of a PNG: checks them, reads and writes metadata.
 
 The decoder is given only the chunks that make pixels: a text chunk that inflates to
 gigabytes, an animation or a strange profile never reaches it.
@@ -25,7 +25,7 @@ _INCHES_PER_METRE = 39.37007874015748
 
 @dataclass(slots=True)
 class PngInfo:
-    """What the chunks say; filled by ``read_png``."""
+    """Facts from the chunks; filled by ``read_png``."""
 
     width: int = 0
     height: int = 0
@@ -46,14 +46,14 @@ class PngInfo:
         return Metadata(self.exif, self.icc, self.xmp, self.dpi)
 
     def transparent_grey(self) -> float | None:
-        """Return the grey in [0, 1] that stands for transparent, None if there is none."""
+        """Return the grey in [0, 1] that means transparent; None if there is none."""
         for chunk in self.pixel_chunks if self.colour_type == 0 else []:
             if chunk[4:8] == b"tRNS" and len(chunk) >= 14:
                 return int.from_bytes(chunk[8:10], "big") / ((1 << self.bit_depth) - 1)
         return None
 
     def plain(self) -> bytes:
-        """Return the same picture as a PNG without anything beside the pixels."""
+        """Return the same picture as a PNG with nothing but pixels."""
         return SIGNATURE + b"".join(self.pixel_chunks)
 
 
@@ -93,7 +93,7 @@ def read_png(data: bytes) -> PngInfo:
 
 
 def header_size(data: bytes) -> tuple[int, int]:
-    """Return width and height from the first chunk, before anything else is looked at."""
+    """Return width and height from the first chunk, before anything else is read."""
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise _truncated()
     width, height = struct.unpack_from(">II", data, 16)
@@ -125,7 +125,7 @@ def _read_chunk(info: PngInfo, kind: bytes, payload: bytes) -> None:
 
 
 def _inflate(stream: bytes) -> bytes | None:
-    """Return the inflated bytes; None if they are damaged, unfinished or absurdly many."""
+    """Return the inflated bytes; None if they are damaged, incomplete or absurdly many."""
     inflater = zlib.decompressobj()
     try:
         content = inflater.decompress(stream, _MAX_INFLATED)
@@ -143,7 +143,7 @@ def _international_text(rest: bytes) -> bytes | None:
 
 
 def add_metadata(data: bytes, metadata: Metadata) -> bytes:
-    """Return an encoder's PNG with metadata chunks behind its header."""
+    """Put metadata chunks behind the header of an encoded PNG."""
     chunks = b""
     if metadata.icc is not None:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))

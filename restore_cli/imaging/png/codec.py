@@ -17,7 +17,7 @@ _PNG_LEVEL = 2
 
 
 def decode(data: bytes) -> Image:
-    """Return a PNG; of an animated one the still picture.
+    """Decode a PNG; of an animated one the still picture.
 
     Raises:
         ImageError: damaged, truncated or over the size limit.
@@ -37,7 +37,7 @@ def decode(data: bytes) -> Image:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a PNG of 8 or 16 bits; ``quality`` has no meaning here."""
+    """Encode a PNG of 8 or 16 bits; ``quality`` has no meaning here."""
     if image.is_grey and image.alpha is not None:
         data = imagecodecs.png_encode(from_float(join_alpha(image.pixels, image.alpha), depth))
     else:

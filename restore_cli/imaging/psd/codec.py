@@ -1,4 +1,4 @@
-"""Photoshop files, read only: the flattened picture that lies behind the layers.
+"""Reads Photoshop files: the flattened picture behind the layers.
 
 Source: Adobe Photoshop File Formats Specification (2019), "Photoshop File Format".
 """
@@ -23,7 +23,7 @@ _RESOLUTION, _ICC, _EXIF, _XMP = 1005, 1039, 1058, 1060
 
 
 def decode(data: bytes) -> Image:
-    """Return the flattened picture.
+    """Decode the flattened picture.
 
     Raises:
         ImageError: not 8- or 16-bit grey or RGB, damaged, truncated or over the size limit.

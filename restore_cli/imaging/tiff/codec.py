@@ -1,4 +1,4 @@
-"""TIFF through tifffile: 8, 16 bits and float, one page in, one page out."""
+"""Reads and writes TIFF by tifffile: 8 bits, 16 bits and float, one page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ICC_TAG = 34675
 
 
 def decode(data: bytes) -> Image:
-    """Return the first page, upright as its orientation tag says is left to the caller.
+    """Decode the first page; the caller turns it upright.
 
     Raises:
         ImageError: damaged, truncated, raw sensor data, a kind that is not supported, or
@@ -54,7 +54,7 @@ def decode(data: bytes) -> Image:
 
 
 def damaged(error: Exception) -> ImageError:
-    """Return what to raise for anything a TIFF parser tripped over."""
+    """Return the error to raise for whatever a TIFF parser raised."""
     reason = " ".join(str(error).split())[:120]
     if isinstance(error, _TRIPPED):  # a tag of another type than the parser counted on
         reason = "its tags contradict each other"
@@ -65,7 +65,7 @@ _TRIPPED = (TypeError, LookupError, AttributeError, ArithmeticError, struct.erro
 
 
 def check_page(page: TiffPage, size: int) -> None:
-    """Refuse what would decode to something else than the picture.
+    """Refuse pages that would not decode to the picture.
 
     Args:
         page: to be decoded.
@@ -101,7 +101,7 @@ def check_page(page: TiffPage, size: int) -> None:
 
 
 def page_notes(file: tifffile.TiffFile) -> tuple[str, ...]:
-    """Say so if there are more pages that are pictures: no thumbnails, no masks."""
+    """Return a note if there are more pages that are pictures, not thumbnails or masks."""
     count = 1
     for page in list(file.pages)[1:]:
         kind = getattr(page, "subfiletype", 0)
@@ -110,7 +110,7 @@ def page_notes(file: tifffile.TiffFile) -> tuple[str, ...]:
 
 
 def page_metadata(data: File, page: TiffPage) -> Metadata:
-    """Return what the page says beside its pixels, as it says it.
+    """Return the metadata of a page, unchanged.
 
     Args:
         data: the whole file.
@@ -121,7 +121,7 @@ def page_metadata(data: File, page: TiffPage) -> Metadata:
 
 
 def is_lossless(page: TiffPage) -> bool:
-    """Tell whether the page's compression lost nothing."""
+    """Return whether the page is compressed without loss."""
     return int(page.compression) not in _YCBCR_AS_RGB
 
 
@@ -147,7 +147,7 @@ def _channels_last(page: TiffPage, samples: NDArray[Any]) -> NDArray[Any]:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a deflated TIFF, BigTIFF from 3.5 GB; ``quality`` has no meaning here."""
+    """Encode a deflated TIFF, BigTIFF from 3.5 GB; ``quality`` has no meaning here."""
     samples = to_samples(image.pixels, image.alpha, depth)
     buffer = io.BytesIO()
     layout = Layout.of(image, depth)

@@ -1,4 +1,4 @@
-"""Which compressions of TIFF are decoded, and what their segments claim to unpack to.
+"""Checks the compression of a TIFF page, and the sizes that its segments unpack to.
 
 Some carry pictures with headers of their own. Decoders trust those and not the page, so that a
 strip of a small page may unpack to gigabytes.
@@ -29,7 +29,7 @@ _SPARE_PIXELS = 1 << 16  # what a segment may have more than twice the page's pi
 
 
 def check_compression(page: TiffPage) -> None:
-    """Pass pages that are decoded safely, and whose strips or tiles are of sane sizes.
+    """Refuse pages that are not decoded safely, or have strips or tiles of absurd sizes.
 
     Raises:
         ImageError: they are not.
@@ -44,7 +44,7 @@ def check_compression(page: TiffPage) -> None:
 
 
 def check_segments(data: File, page: TiffPage) -> None:
-    """Pass a page none of whose segments claims to be larger than the page; see ``check_segment``.
+    """Refuse a page with a segment that claims to be larger than the page; see ``check_segment``.
 
     Args:
         data: the whole file.
@@ -60,7 +60,7 @@ def check_segments(data: File, page: TiffPage) -> None:
 
 
 def check_segment(segment: bytes, page: TiffPage) -> None:
-    """Pass a stored strip or tile that does not claim to be larger than the page.
+    """Refuse a stored strip or tile that claims to be larger than the page.
 
     Raises:
         ImageError: it does.

@@ -1,4 +1,4 @@
-"""EXIF in TIFF files: their own directory is half of it; read it out, write it back."""
+"""Reads and writes EXIF in TIFF files, whose own directory holds half of it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD)
 
 
 def read_exif(data: File, page: TiffPage) -> bytes | None:
-    """Return an EXIF block made of the page's descriptive, EXIF and GPS tags."""
+    """Make an EXIF block of a page's descriptive, EXIF and GPS tags."""
     try:
         main = exif_block.read_directory(data, page.offset)
     except ExifError:
@@ -73,7 +73,7 @@ def _narrow(tags: Tags) -> Tags:
 
 
 def add_exif(data: bytes, exif: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return a little-endian TIFF with the tags of an EXIF block, and notes."""
+    """Add the tags of an EXIF block to a little-endian TIFF; return it with notes."""
     tail, at = exif_tail(data, exif)
     if not tail:
         return data, (BROKEN_EXIF,)

@@ -21,14 +21,14 @@ _BIG_BYTES = 3_500_000_000  # from here on BigTIFF; a classic one ends at 4 GiB
 
 
 def to_samples(pixels: Pixels, alpha: Pixels | None, depth: Depth) -> NDArray[Any]:
-    """Return what is stored for pixels: (h, w), or (h, w, S) with alpha last."""
+    """Return pixels as they are stored: (h, w), or (h, w, S) with alpha last."""
     samples = from_float(join_alpha(pixels, alpha), depth)
     return samples[:, :, 0] if samples.shape[2] == 1 else samples
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How we store an image's samples."""
+    """Describes how an image's samples are stored."""
 
     shape: tuple[int, ...]  # (H, W), or (H, W, S)
     depth: Depth

@@ -1,4 +1,4 @@
-"""A TIFF in windows: the same pixels as the whole file would give, without loading it."""
+"""Reads a TIFF window by window: the same pixels as the whole file would give."""
 
 from __future__ import annotations
 

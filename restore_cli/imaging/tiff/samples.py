@@ -30,14 +30,14 @@ _ASSOCIATED_ALPHA = 1
 
 
 def has_associated_alpha(page: TiffPage) -> bool:
-    """Tell whether the page's colour is stored multiplied by its alpha."""
+    """Return whether the page's colour is stored multiplied by its alpha."""
     extra = page.extrasamples
     return bool(extra) and int(extra[0]) == _ASSOCIATED_ALPHA
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """What stored samples mean."""
+    """Pixels, alpha and depth that stored samples stand for."""
 
     pixels: Pixels  # (h, w, 1 or 3), as in ``Image``
     alpha: Pixels | None
@@ -46,7 +46,7 @@ class Picture:
     keeps_icc: bool  # whether the colour profile still describes the pixels
 
     def image(self, metadata: Metadata, notes: tuple[str, ...], *, is_lossless: bool) -> Image:
-        """Return it as an image."""
+        """Return the picture as an image."""
         if not self.keeps_icc:
             metadata = replace(metadata, icc=None)
         return Image(
@@ -55,7 +55,7 @@ class Picture:
 
 
 def as_picture(page: TiffPage, samples: NDArray[Any], icc: bytes | None) -> Picture:
-    """Return what a page's samples, or any window of them, mean.
+    """Turn a page's samples, or a window of them, into pixels.
 
     Args:
         page: says how they are to be understood.

@@ -1,4 +1,4 @@
-"""The stored samples of a TIFF page in windows: only the strips or tiles under them are decoded."""
+"""Reads windows of a TIFF page's stored samples; decodes only the strips or tiles under them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TIFF written from the top down, while its rows are made."""
+"""Writes a TIFF from the top down, while its rows are made."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _strips(bands: Iterable[Rows], layout: Layout) -> Iterator[Rows]:
 
 
 def _encoded(strips: Iterable[Rows], layout: Layout, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    """Compress strips, several at a time; what is in work is bounded."""
+    """Compress strips, a bounded number at a time."""
     predict, compress = (
         TIFF.PREDICTORS[layout.predictor],
         TIFF.COMPRESSORS[COMPRESSION.ADOBE_DEFLATE],

@@ -1,1 +1,1 @@
-"""Video: frames as they lie in streams and files, and what they are as pixels."""
+"""Reads and writes videos, and turns their frames into pixels and back."""

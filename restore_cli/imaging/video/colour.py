@@ -1,4 +1,4 @@
-"""Frames to pixels and back: Y'CbCr after BT.601, BT.709 and BT.2020, subsampled chroma, grey.
+"""Turns frames into pixels and back: Y'CbCr by BT.601, BT.709 and BT.2020, chroma, grey.
 
 A restored frame is the stored one plus what the network changed, brought into the frame's own
 colour space. The way there is linear, so that what is not changed stays as it is, bit for bit:
@@ -73,7 +73,7 @@ def from_pixels(pixels: Pixels, format: FrameFormat) -> Planes:
 
 
 def corrected(planes: Planes, correction: Pixels, format: FrameFormat) -> Planes:
-    """Return a frame's planes with a change added; without change they are what they were.
+    """Add a change to a frame's planes; without change they stay bit for bit.
 
     Args:
         planes: of the frame as it is.

@@ -1,4 +1,4 @@
-"""Video files of all kinds, read through FFmpeg's libraries: pictures as frames, sound as it is.
+"""Reads video files of all kinds by FFmpeg's libraries: pictures as frames, sound as packets.
 
 Uses PyAV itself rather than imageio's interface to it, which knows neither sound nor timestamps.
 """
@@ -113,7 +113,7 @@ class ContainerReader:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know; all of it when the last frame has been read."""
+        """Return notes for the user; complete when the last frame has been read."""
         notes = []
         if self._left_out:
             streams = "stream" if self._left_out == 1 else "streams"
@@ -162,7 +162,7 @@ class ContainerReader:
             return []
 
     def _learn(self, frame: VideoFrame) -> None:
-        """Take from the first frame what holds for all."""
+        """Read from the first frame what holds for all."""
         if frame.interlaced_frame:
             what = "interlaced video is not supported"
             raise ImageError(what, path=self._path, hint=_DEINTERLACE)

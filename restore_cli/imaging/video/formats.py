@@ -1,4 +1,4 @@
-"""Which files are videos, and what videos can be written as."""
+"""Lists video formats, and recognises videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What a video can be written as.
+    """Describes a format that videos are written in.
 
     Attributes:
         title: for people.
@@ -50,7 +50,7 @@ _BRANDS = (b"isom", b"iso", b"mp4", b"avc1", b"qt  ", b"M4V", b"3g", b"dash", b"
 
 
 def video_format(name: str) -> str | None:
-    """Return the name in VIDEO_FORMATS of what a name or suffix calls it; None for no video."""
+    """Return the name in VIDEO_FORMATS for a name or suffix; None if it is no video's."""
     lower = name.lower().lstrip(".")
     if lower in VIDEO_FORMATS:
         return lower
@@ -58,7 +58,7 @@ def video_format(name: str) -> str | None:
 
 
 def is_video(head: bytes, path: str | Path = "") -> bool:
-    """Tell whether a file is a video, by its start; by its suffix where the start says nothing.
+    """Return whether a file is a video, by its first bytes, else by its suffix.
 
     Args:
         head: the first HEAD_BYTES of it.
@@ -72,7 +72,7 @@ def is_video(head: bytes, path: str | Path = "") -> bool:
 
 
 def video_suffix(name: str | Path) -> str:
-    """Return the suffix of a restored video, for the name of one found among photographs.
+    """Return the suffix of the result for a video that was found among photos.
 
     Empty for anything else: images, raw frames, which do not tell their size, and ``.ts``, since
     most such files are programs.
@@ -86,7 +86,7 @@ def video_suffix(name: str | Path) -> str:
 
 
 def first_bytes(path: str | Path) -> bytes:
-    """Return the first HEAD_BYTES of a file; nothing of one that cannot be read."""
+    """Return the first HEAD_BYTES of a file; nothing if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return file.read(HEAD_BYTES)
@@ -95,7 +95,7 @@ def first_bytes(path: str | Path) -> bytes:
 
 
 def written_format(path: str | Path, requested: str | None, own: str) -> str:
-    """Return what to write: what was requested, else what the suffix says, else the video's own.
+    """Return the format to write: the requested one, else the suffix's, else the video's own.
 
     Args:
         path: of the result; "-" for standard output.

@@ -1,4 +1,4 @@
-"""How a video's frames are stored: planes, bits, subsampling, colour."""
+"""Describes how a video's frames are stored: planes, bits, subsampling, colour."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Layout:
 
 
 def layout_of(name: str) -> Layout | None:
-    """Return the layout FFmpeg calls so; None for one we do not read.
+    """Return the layout with FFmpeg's name for it; None for one that is not read.
 
     There is ``rgb24``, ``bgr24``, ``rgb48le``, ``bgr48le``, ``gray``, ``gray10le`` and alike, and
     ``yuv420p``, ``yuv422p``, ``yuv444p``, ``yuv411p`` with 8 bits or, ending in ``10le`` or alike,
@@ -80,7 +80,7 @@ def layout_of(name: str) -> Layout | None:
 
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """What all frames of a video have in common.
+    """Describes what all frames of a video have in common.
 
     Attributes:
         layout: of their samples.
@@ -171,7 +171,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class VideoHeader:
-    """What is known of a video before its first frame.
+    """Facts about a video that are known before its first frame.
 
     Attributes:
         format: of its frames.
@@ -189,6 +189,6 @@ class VideoHeader:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What lies between frames and is handed on as it is, such as a piece of sound."""
+    """A packet between frames that is passed on unchanged, such as a piece of sound."""
 
     packet: Any  # of the library that read it

@@ -1,4 +1,4 @@
-"""PyAV, which brings FFmpeg's libraries: an extra, since few need it and it is large."""
+"""Imports PyAV, which brings FFmpeg's libraries; an extra, since few need it and it is large."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FULL_RANGE = 2  # limited is 1, 0 is not told
 
 
 def library() -> ModuleType:
-    """Return PyAV.
+    """Import PyAV.
 
     Raises:
         UsageError: it is not installed.

@@ -1,4 +1,4 @@
-"""Restored frames into a video file, beside the sound and subtitles of the source."""
+"""Writes restored frames into a video file, beside the sound and subtitles of the source."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def encodable(header: VideoHeader, output: str) -> VideoHeader:
 
 
 def carried_streams(source: ContainerReader | None, output: str) -> tuple[list[int], list[str]]:
-    """Return which of the source's streams are copied, and what should be said about others.
+    """Return which of the source's streams are copied, and notes on the others.
 
     Raises:
         ImageError: the container cannot hold the sound.
@@ -143,7 +143,7 @@ class ContainerWriter:
         self._encode(frame)
 
     def finish(self) -> None:
-        """Encode what the encoder still holds."""
+        """Write the frames that the encoder still holds."""
         self._encode(None)
 
     def _encode(self, frame: VideoFrame | None) -> None:
@@ -164,7 +164,7 @@ def container_writer(
     quality: int | None = None,
     strip_metadata: bool = False,
 ) -> Iterator[ContainerWriter]:
-    """Give what writes a video file, which is there when the block ends well.
+    """Give a writer of a video file, which appears when the block ends well.
 
     Args:
         path: of the file.
@@ -211,7 +211,7 @@ def container_writer(
 def _describe(
     video: VideoStream, header: VideoHeader, source: ContainerReader | None, time_base: Fraction
 ) -> None:
-    """Tell the encoder what the pictures are."""
+    """Describe the pictures to the encoder."""
     format = header.format
     context = video.codec_context
     video.width, video.height, video.pix_fmt = format.width, format.height, format.layout.name

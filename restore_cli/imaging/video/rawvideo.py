@@ -1,4 +1,4 @@
-"""Bare frames, one after another, as ``ffmpeg -f rawvideo`` writes and reads them."""
+"""Reads and writes bare frames, one after another, as ``ffmpeg -f rawvideo`` does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_LAYOUT = "rgb24"
 
 
 def raw_format(width: int, height: int, pix_fmt: str | None) -> FrameFormat:
-    """Return the format of frames of which only this is known.
+    """Return the format of raw frames.
 
     Y'CbCr is taken for limited range, chroma for that of MPEG-2 and H.264: between two rows, on the
     first of two columns. Grey is full range.
@@ -42,7 +42,7 @@ class RawReader:
     """A stream of bare frames; iterate over it once."""
 
     def __init__(self, read: Read, format: FrameFormat, total_bytes: int | None = None) -> None:
-        """Set out to read.
+        """Prepare to read.
 
         Args:
             read: gives as many bytes as asked for, fewer only at the end.

@@ -1,4 +1,4 @@
-"""The bytes of bare video streams: files, stdin and stdout, as they come.
+"""Reads and writes the bytes of video streams: files, stdin and stdout.
 
 stdin and stdout are used below Python's own buffers: a thread that waits inside of those would
 bring the interpreter down when the program ends.
@@ -36,7 +36,7 @@ def peek_stdin(count: int) -> bytes:
 
 @contextmanager
 def input_bytes(path: str) -> Iterator[tuple[Read, int | None]]:
-    """Give a function that reads, and how many bytes there are if that is known.
+    """Give a function that reads, and the number of bytes if it is known.
 
     The function returns as many bytes as are asked for, fewer only at the end.
 
@@ -61,7 +61,7 @@ def input_bytes(path: str) -> Iterator[tuple[Read, int | None]]:
 
 @contextmanager
 def output_bytes(path: str) -> Iterator[Write]:
-    """Give a function that writes all it gets; to a file that appears when the block ends well.
+    """Give a function that writes; a file appears when the block ends well.
 
     Args:
         path: of a file, or "-" for stdout.

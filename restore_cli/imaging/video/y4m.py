@@ -1,4 +1,4 @@
-"""YUV4MPEG2 (.y4m): a line about the video, then each frame with a line of its own.
+"""Reads and writes YUV4MPEG2 (.y4m): a header line, then frames with a line each.
 
 Source: yuv4mpeg(5) of MJPEG Tools; FFmpeg's names for more than 8 bits (C420p10) and its
 parameter XCOLORRANGE.
@@ -115,7 +115,7 @@ class Y4mWriter:
     """Writes a Y4M stream: its first line with the first frame, then frame after frame."""
 
     def __init__(self, write: Callable[[bytes], object], header: VideoHeader) -> None:
-        """Set out to write.
+        """Prepare to write.
 
         Args:
             write: takes bytes.
@@ -132,7 +132,7 @@ class Y4mWriter:
 
 
 def space_of(format: FrameFormat) -> str | None:
-    """Return what Y4M calls the frames' colour space; None if it has no name for it."""
+    """Return Y4M's name for the frames' colour space; None if it has none."""
     name = format.layout.name
     if name == "yuv420p" and format.is_cosited == (False, True):
         return "420mpeg2"
@@ -167,7 +167,7 @@ def header_line(header: VideoHeader) -> bytes:
 
 
 def cut_off(count: int) -> ImageError:
-    """Return the error for a stream that ends within a frame, after ``count`` whole ones."""
+    """Return the error for a stream that ends within a frame, after ``count`` whole frames."""
     whole = f"{count} whole frame{'' if count == 1 else 's'}"
     return ImageError(
         f"the stream ends within a frame, after {whole}", hint="the command before may have failed"

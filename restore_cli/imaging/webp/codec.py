@@ -13,7 +13,7 @@ from restore_cli.imaging.webp.header import read_webp
 
 
 def decode(data: bytes) -> Image:
-    """Return a WebP; of an animated one the first frame.
+    """Decode a WebP; of an animated one the first frame.
 
     Raises:
         ImageError: damaged, truncated or over the size limit.
@@ -27,7 +27,7 @@ def decode(data: bytes) -> Image:
 
 
 def encode(image: Image, depth: Depth, quality: int | None) -> tuple[bytes, tuple[str, ...]]:
-    """Return a WebP: lossless for 100 or by default from a lossless source, else 95."""
+    """Encode a WebP: lossless for quality 100 or by default from a lossless source, else 95."""
     if max(image.width, image.height) > 16383:
         raise ImageError("WebP holds at most 16383 pixels a side", hint="use --format png")
     if quality is None:

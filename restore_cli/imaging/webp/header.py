@@ -12,7 +12,7 @@ from restore_cli.imaging.header import Header
 
 
 def read_webp(data: bytes) -> Header:
-    """Return what the chunks of a WebP say.
+    """Read the chunks of a WebP.
 
     Raises:
         ImageError: truncated, or without a picture.

@@ -11,7 +11,7 @@ import numpy as np
 from restore_cli.errors import ImageError, RestoreError
 from restore_cli.imaging.formats import output_format
 from restore_cli.imaging.image import Image, Pixels
-from restore_cli.imaging.limits import VARIABLE, also_checked, check_size
+from restore_cli.imaging.limits import VARIABLE, check_size, with_size_check
 from restore_cli.imaging.options import EncodingOptions
 from restore_cli.imaging.resizing import enlarge, repeat
 from restore_cli.jobs.restore.memory_budget import Budget, ImageBytes
@@ -59,7 +59,7 @@ class WholeImage:
             budget.check(ImageBytes.of_size(width * scale, height * scale))
 
         started_s = time.perf_counter()
-        with also_checked(check):
+        with with_size_check(check):
             image = self._source.decode()
         self._source.release()
         self._read_s = time.perf_counter() - started_s
@@ -203,7 +203,7 @@ def measured_size(source: Input) -> tuple[int, int] | None:
         raise _MeasuredError(width, height)
 
     try:
-        with also_checked(stop):
+        with with_size_check(stop):
             image = source.decode()
     except _MeasuredError as measured:
         return measured.size

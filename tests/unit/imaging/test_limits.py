@@ -4,10 +4,10 @@ from restore_cli.errors import ImageError, UsageError
 from restore_cli.imaging.limits import (
     DEFAULT_MAX_PIXELS,
     VARIABLE,
-    also_checked,
     check_size,
     check_streamed_size,
     max_pixels,
+    with_size_check,
 )
 
 
@@ -46,7 +46,7 @@ def test_streamed_sizes_have_a_limit_only_where_one_is_set(monkeypatch):
 
 def test_another_check_holds_for_a_while():
     seen = []
-    with also_checked(lambda *size: seen.append(size)):
+    with with_size_check(lambda *size: seen.append(size)):
         check_size(30, 20)
     check_size(40, 20)
     assert seen == [(30, 20)]
