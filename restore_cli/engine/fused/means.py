@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.blocks.attention import ContextMean
-from restore_cli.engine.kernels import means
+from restore_cli.engine.kernels import local_means as means
 
 
 class FusedContextMean(ContextMean):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from models.blocks.resize import bilinear_double
-from restore_cli.engine.kernels import doubling
-from restore_cli.engine.kernels.doubling import add_doubled, add_repeated, add_unpacked
+from restore_cli.engine.kernels import bilinear_doubling as doubling
+from restore_cli.engine.kernels.bilinear_doubling import add_doubled, add_repeated, add_unpacked
 
 needs_library = pytest.mark.skipif(
     doubling._library() is None, reason="no AVX-512 with bfloat16, or no kernels for it, here"

@@ -9,7 +9,8 @@ from torch import nn
 
 from models.blocks.conv import ResidualBlock
 from restore_cli.engine.fused.blocks import FusedResidualBlock, OnePassBlock, fused_block
-from restore_cli.engine.kernels import amx, narrow
+from restore_cli.engine.kernels import amx_conv as amx
+from restore_cli.engine.kernels import narrow_block as narrow
 
 CHANNELS = {amx: [8, 16, 24, 48, 64, 112], narrow: [16, 24]}
 HALF_A_STEP = 2**-8  # of what bfloat16 rounds to, relative

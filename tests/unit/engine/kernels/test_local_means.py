@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from models.blocks.attention import ContextMean
 from restore_cli.engine.fused.means import FusedContextMean
-from restore_cli.engine.kernels import means
+from restore_cli.engine.kernels import local_means as means
 
 needs_library = pytest.mark.skipif(
     means._library() is None, reason="no AVX2, or no kernels for it, here"

@@ -7,7 +7,11 @@ import sys
 
 import pytest
 
-from restore_cli.engine.kernels import amx, build, doubling, means, narrow, winograd
+from restore_cli.engine.kernels import amx_conv as amx
+from restore_cli.engine.kernels import bilinear_doubling as doubling
+from restore_cli.engine.kernels import build, winograd
+from restore_cli.engine.kernels import local_means as means
+from restore_cli.engine.kernels import narrow_block as narrow
 
 NAMES = [*build.LIBRARIES]
 

@@ -7,7 +7,9 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from restore_cli.engine.kernels import amx, narrow, winograd, winograd_bf16
+from restore_cli.engine.kernels import amx_conv as amx
+from restore_cli.engine.kernels import narrow_block as narrow
+from restore_cli.engine.kernels import winograd, winograd_bf16
 from restore_cli.engine.kernels.block import CompiledBlock
 
 _KERNELS = {torch.float32: (winograd,), torch.bfloat16: (amx, winograd_bf16)}
