@@ -15,15 +15,16 @@ MAX_LINES = 400
 # version and the lazy public names).
 MAY_IMPORT = {
     "errors": set(),
+    "option": set(),
     "atomic": {"errors"},
     "models": set(),
     "metrics": set(),
     "degradations": set(),
     "classical": {"imaging"},
     "deconvolution": {"imaging"},
-    "imaging": {"atomic", "errors"},
+    "imaging": {"atomic", "errors", "option"},
     "weights": {"models", "atomic", "errors"},
-    "engine": {"models", "weights", "errors"},
+    "engine": {"models", "weights", "errors", "option"},
     "data": {"imaging", "degradations", "errors"},
     # Blur is made inside the training step, on its device; validation runs the engine users run and
     # shows what it did.
@@ -37,6 +38,7 @@ MAY_IMPORT = {
         "metrics",
         "atomic",
         "errors",
+        "option",
     },
     "methods": {"engine", "imaging", "weights", "models", "atomic", "errors"},
     "jobs": {
@@ -52,8 +54,9 @@ MAY_IMPORT = {
         "metrics",
         "atomic",
         "errors",
+        "option",
     },
-    "cli": {"jobs", "training", "engine", "imaging", "weights", "errors"},
+    "cli": {"jobs", "training", "weights", "errors", "option"},
 }
 
 NO_TORCH = (
@@ -61,6 +64,7 @@ NO_TORCH = (
     "restore_cli/cli/",
     "restore_cli/atomic.py",
     "restore_cli/errors.py",
+    "restore_cli/option.py",
     "restore_cli/weights/card.py",
     "restore_cli/weights/catalog.py",
     "restore_cli/weights/store.py",
@@ -191,6 +195,27 @@ def test_layers_without_torch_have_none(trees):
         and any(module.split(".")[0] == "torch" for module in imported_modules(tree))
     ]
     assert not wrong
+
+
+def test_options_need_neither_torch_nor_numpy(trees):
+    """Every --help reads them."""
+    light = {"__future__", "collections", "dataclasses", "math", "pathlib", "re", "typing"}
+    ours = {"restore_cli.option", "restore_cli.jobs.json_report"}
+    wrong = [
+        f"{relative(path)} imports {module}"
+        for path, tree in trees.items()
+        if path.name in {"option.py", "options.py"}
+        for module in imported_modules(tree)
+        if module.split(".")[0] not in light
+        and module not in ours
+        and not module.endswith(".options")
+    ]
+    assert not wrong
+
+
+def test_the_options_of_restoring_know_no_job(trees):
+    tree = trees[ROOT / "restore_cli/jobs/restore/options.py"]
+    assert not [module for module in imported_modules(tree) if "jobs" in module]
 
 
 def test_nothing_comes_from_click(trees):

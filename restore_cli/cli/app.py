@@ -1,4 +1,4 @@
-"""Assembles the commands; :func:`main` turns every error into one line and an exit code."""
+"""Puts the commands together; :func:`main` turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from restore_cli import __version__
-from restore_cli.cli import options, settings
-from restore_cli.cli.allocator import avoid_page_faults
+from restore_cli.cli import config_files
 from restore_cli.cli.batch import BATCH_EXAMPLES, batch
 from restore_cli.cli.bench import BENCH_EXAMPLES, bench
 from restore_cli.cli.console import console
-from restore_cli.cli.doctor import EXAMPLES as DOCTOR_EXAMPLES
-from restore_cli.cli.doctor import doctor
+from restore_cli.cli.display_options import Debug
+from restore_cli.cli.doctor import DOCTOR_EXAMPLES, doctor
 from restore_cli.cli.eval import EVAL_EXAMPLES, evaluate
 from restore_cli.cli.export import EXPORT_EXAMPLES, export
+from restore_cli.cli.malloc_tuning import avoid_page_faults
 from restore_cli.cli.models import models_app
+from restore_cli.cli.openmp_waiting import let_waiting_threads_sleep
+from restore_cli.cli.option_groups import Command, setting_names, with_groups
 from restore_cli.cli.restore import COMMANDS, restoring_command
-from restore_cli.cli.threads import wait_asleep
 from restore_cli.cli.train import TRAIN_EXAMPLES, train
 from restore_cli.cli.weights import weights_app
 from restore_cli.errors import DeviceError, RestoreError, UsageError
+from restore_cli.option import Option
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -49,36 +51,42 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback(epilog="restore COMMAND --help shows examples.")
+@with_groups
 def restore(
     context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
-    ] = False,
-    debug: options.Debug = False,
+    *,
+    version: Annotated[bool, Option("Print the version.", early=_show_version)] = False,
+    debug: Debug = False,
 ) -> None:
     """Deblur, denoise and enlarge photographs; offline, any size, on CPU or GPU."""
     command = context.invoked_subcommand
     if command:
-        context.default_map = {command: settings.load(command)}
+        context.default_map = {command: config_files.load(command, config_keys())}
 
 
+_RESTORING = {row.task: restoring_command(row) for row in COMMANDS}
 for row in COMMANDS:
-    app.command(row.task, help=row.help, epilog=row.epilog)(restoring_command(row))
-app.command(epilog=BATCH_EXAMPLES)(batch)
-app.command(epilog=TRAIN_EXAMPLES)(train)
-app.command("eval", epilog=EVAL_EXAMPLES)(evaluate)
-app.command(epilog=BENCH_EXAMPLES)(bench)
-app.command(epilog=EXPORT_EXAMPLES)(export)
+    app.command(row.task, help=row.help, epilog=row.epilog)(with_groups(_RESTORING[row.task]))
+app.command(epilog=BATCH_EXAMPLES)(with_groups(batch))
+app.command(epilog=TRAIN_EXAMPLES)(with_groups(train))
+app.command("eval", epilog=EVAL_EXAMPLES)(with_groups(evaluate))
+app.command(epilog=BENCH_EXAMPLES)(with_groups(bench))
+app.command(epilog=EXPORT_EXAMPLES)(with_groups(export))
 app.add_typer(models_app, name="models")
 app.add_typer(weights_app, name="weights")
-app.command(epilog=DOCTOR_EXAMPLES)(doctor)
+app.command(epilog=DOCTOR_EXAMPLES)(with_groups(doctor))
+
+
+def config_keys() -> config_files.Keys:
+    """Return each command that reads configuration files → the options they may set for it."""
+    readers: dict[str, Command] = {**_RESTORING, "batch": batch, "train": train}
+    return {name: setting_names(command) for name, command in readers.items()}
 
 
 def main() -> NoReturn:
-    """Run the program; every expected failure is one line on stderr and its own exit code."""
+    """Run the program; a failure prints one line on stderr and exits with a code of its own."""
     avoid_page_faults(sys.argv[1:])
-    wait_asleep()
+    let_waiting_threads_sleep()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
 
@@ -108,7 +116,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explain(error: Exception) -> int:
-    """Say on one line what went wrong, and return the exit code it stands for."""
+    """Print on one line what went wrong, and return the exit code."""
     if console.debug:
         console.lines(traceback.format_exc())
     elif isinstance(error, typer.TyperException) and error.message.startswith("Usage:"):
@@ -140,7 +148,7 @@ def _as_ours(error: Exception) -> RestoreError | None:
 
 
 def _usage_error(error: typer.TyperException) -> UsageError:
-    """Return Typer's complaint as ours, with where the value came from and where to read on."""
+    """Return an error of Typer as ours; it names the source of a bad value and the help to read."""
     context = getattr(error, "ctx", None)
     name = str(getattr(getattr(error, "param", None), "name", ""))
     what = error.format_message().replace("Value error, ", "").replace("\n\t", " ").rstrip(".")
@@ -150,19 +158,19 @@ def _usage_error(error: typer.TyperException) -> UsageError:
     if source is not None and source.name == "ENVIRONMENT":
         what += f", set by RESTORE_{name.upper()}"
     elif source is not None and source.name == "DEFAULT_MAP":
-        what += f", set in {settings.PROJECT_FILE} or {settings.user_file()}"
+        what += f", set in {config_files.PROJECT_FILE} or {config_files.user_file()}"
     return UsageError(what, hint=f"see {context.command_path} --help")
 
 
 def _closed_pipe() -> int:
-    """Give stdout a place to go, or the interpreter complains when it flushes on its way out."""
+    """Point stdout at nothing, so that the last flush does not fail, and return the exit code."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     return CLOSED_PIPE
 
 
 def _route_library_messages(arguments: Sequence[str]) -> None:
-    """Keep what libraries log and warn about off the terminal unless it is asked for."""
+    """Keep log messages and warnings of libraries off the terminal unless the user wants them."""
     wanted = {"-v", "--verbose", "--debug"} & set(arguments)
     logging.basicConfig(
         level=logging.INFO if wanted else logging.ERROR, format="%(name)s: %(message)s"

@@ -1,16 +1,15 @@
-"""Progress of a batch: how many, how fast, how long, how many failures."""
+"""Shows the progress of a batch: files done and failed, speed, and the time left."""
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from restore_cli.cli.console import Console, is_terminal, rich_console
-from restore_cli.cli.progress import JSON_INTERVAL_S, PLAIN_INTERVAL_S
+from restore_cli.cli.console import Console
+from restore_cli.cli.progress import JSON_INTERVAL_S, PLAIN_INTERVAL_S, clock, new_bar
 from restore_cli.jobs.batch.report import BatchEvent, Outcome
 
 if TYPE_CHECKING:
@@ -19,23 +18,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_batch(console: Console) -> Iterator[BatchProgress]:
-    """Give the job something to report to, in the form the command line asked for."""
-    kind = console.progress
-    if kind == "auto":
-        kind = "bar" if is_terminal(sys.stderr) else "plain"
-    if kind == "json":
-        yield JsonBatchProgress(console)
-    elif kind == "bar" and not console.quiet:
-        with _new_bar() as bar:
-            yield BarBatchProgress(console, bar)
-    elif kind == "none" or console.quiet:
-        yield BatchProgress(console)
-    else:
-        yield PlainBatchProgress(console)
+    """Show the events of the batch in the style the user asked for."""
+    match console.progress_style:
+        case "json":
+            yield JsonBatchProgress(console)
+        case "bar":
+            with _new_bar() as bar:
+                yield BarBatchProgress(console, bar)
+        case "plain":
+            yield PlainBatchProgress(console)
+        case "none":
+            yield BatchProgress(console)
 
 
 class BatchProgress:
-    """Notes and failures only, and with ``--json`` a line of data for each file."""
+    """Shows notes and failures only, and with ``--json`` a line of data for each file."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -44,7 +41,7 @@ class BatchProgress:
         self._now_s = 0.0
 
     def __call__(self, event: BatchEvent) -> None:
-        """Take in and show one step."""
+        """Count one event of the batch and show it."""
         self._now_s = time.monotonic()
         if event.kind == "found":
             self.total = event.total
@@ -61,11 +58,11 @@ class BatchProgress:
             self.file(event.outcome)
 
     def note(self, text: str) -> None:
-        """Show what differs from what people may expect."""
+        """Show something that people may not expect."""
         self.console.note(text)
 
     def file(self, outcome: Outcome) -> None:
-        """Show what became of a file."""
+        """Show whether a file was restored, and its notes."""
         if outcome.error is not None:
             self.console.error(str(outcome.error))
             if self.console.debug and outcome.error.__cause__ is not None:
@@ -83,23 +80,23 @@ class BatchProgress:
 
     @property
     def rate(self) -> float:
-        """Return how many images are restored in a second; 0: not known yet."""
+        """Return the images restored in a second; 0: not known yet."""
         if self._first_s is None or not self.done:
             return 0.0
         return self.done / max(self._now_s - self._first_s, 1e-3)
 
     @property
     def state(self) -> str:
-        """Return speed, failures and the time that is left, as far as they are known."""
+        """Return speed, failures and the time left, where they are known."""
         words = [f"{self.rate:.2f} images/s"] if self.rate else []
         words += [f"{self.failed} failed"] if self.failed else []
         if self.rate and self.handled < self.total:
-            words.append(f"{_clock((self.total - self.handled) / self.rate)} left")
+            words.append(f"{clock((self.total - self.handled) / self.rate)} left")
         return ", ".join(words)
 
 
 class PlainBatchProgress(BatchProgress):
-    """Now and then a line on how far it is."""
+    """Prints now and then how many files are done."""
 
     def __init__(self, console: Console, interval_s: float = PLAIN_INTERVAL_S) -> None:
         super().__init__(console)
@@ -115,7 +112,7 @@ class PlainBatchProgress(BatchProgress):
 
 
 class BarBatchProgress(BatchProgress):
-    """A bar for all files, and one for the tiles of a large one."""
+    """Shows a bar for all files, and one for the tiles of a large file."""
 
     def __init__(self, console: Console, bar: Progress) -> None:
         super().__init__(console)
@@ -144,7 +141,7 @@ class BarBatchProgress(BatchProgress):
 
 
 class JsonBatchProgress(BatchProgress):
-    """Every event as one JSON line on stderr; those about tiles are rate-limited."""
+    """Prints every event as one JSON line on stderr, those about tiles now and then."""
 
     def __init__(self, console: Console, interval_s: float = JSON_INTERVAL_S) -> None:
         super().__init__(console)
@@ -163,23 +160,12 @@ class JsonBatchProgress(BatchProgress):
         """Say nothing: the event says it."""
 
     def file(self, outcome: Outcome) -> None:
-        """Print the line of data that was asked for; the event says the rest."""
+        """Print the line of data that ``--json`` asks for; the event says the rest."""
         if self.console.json:
             self.console.json_object(outcome.to_dict(), indent=None)
 
 
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
 def _new_bar() -> Progress:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=rich_console(sys.stderr),
-        transient=True,
-    )
+    return new_bar(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())

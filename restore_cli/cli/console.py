@@ -1,6 +1,6 @@
-"""Tables, messages and JSON: the only place that prints.
+"""Prints tables, messages and JSON; nothing else in the program prints.
 
-stdout carries data that was asked for; everything for people goes to stderr.
+stdout carries data that was asked for. Everything for people goes to stderr.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from restore_cli.errors import RestoreError
 from restore_cli.jobs.json_report import JsonObject, error_to_dict
@@ -18,28 +18,41 @@ from restore_cli.jobs.json_report import JsonObject, error_to_dict
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-PROGRESS_KINDS = ("auto", "bar", "plain", "json", "none")
+ProgressStyle = Literal["bar", "plain", "json", "none"]
 
 
 @dataclass(slots=True)
 class Console:
-    """How the program talks; one instance, set up from the command line's common flags."""
+    """Prints in the way the display options ask for; the program has one instance."""
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
     json: bool = False
-    progress: str = "auto"
-    # Image bytes go to stdout, so that --json and tables have to go elsewhere.
-    stdout_is_image: bool = False
+    progress: ProgressStyle | Literal["auto"] = "auto"
+    stdout_is_image: bool = False  # then --json and tables go to stderr
 
     def reset(self) -> None:
         """Forget the flags of an earlier command in the same process."""
         self.quiet = self.verbose = self.debug = self.json = self.stdout_is_image = False
         self.progress = "auto"
 
+    @property
+    def progress_style(self) -> ProgressStyle:
+        """Return how to show progress: by itself, a bar on a terminal and lines elsewhere.
+
+        ``--quiet`` leaves JSON only, which is for programs.
+        """
+        if self.progress == "json":
+            return "json"
+        if self.quiet:
+            return "none"
+        if self.progress == "auto":
+            return "bar" if is_terminal(sys.stderr) else "plain"
+        return self.progress
+
     def json_object(self, value: JsonObject, *, indent: int | None = 2) -> None:
-        """Print one JSON object as data; ASCII, so that any file name survives."""
+        """Print one JSON object as data, in ASCII, so that any file name survives."""
         self._write(self._data_stream(), json.dumps(value, indent=indent))
 
     def json_line(self, value: JsonObject) -> None:
@@ -51,11 +64,11 @@ class Console:
         self._write(self._data_stream(), text)
 
     def line(self, text: str) -> None:
-        """Print a line of data that names files; what would break the line is escaped."""
+        """Print a line of data that names files; line breaks in names are escaped."""
         self._write(self._data_stream(), _one_line(text))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table as data: aligned on a terminal, tab-separated off it."""
+        """Print a table as data: aligned on a terminal, else separated by tabs."""
         stream = self._data_stream()
         if stream is None or not stream.isatty():
             for row in (columns, *rows):
@@ -73,17 +86,17 @@ class Console:
         rich_console(stream).print(table)
 
     def info(self, text: str) -> None:
-        """Tell people something they may skip; silent under ``--quiet``."""
+        """Tell people something they may skip; ``--quiet`` silences it."""
         if not self.quiet:
             self._write(sys.stderr, _one_line(text))
 
     def detail(self, text: str) -> None:
-        """Tell people something only ``--verbose`` asks for."""
+        """Tell people something that only ``--verbose`` asks for."""
         if self.verbose:
             self.info(text)
 
     def note(self, text: str) -> None:
-        """Tell people what differs from what they may expect."""
+        """Tell people about something they may not expect; ``--quiet`` silences it."""
         if not self.quiet:
             self._write(sys.stderr, f"{_styled('note:', '33')} {_one_line(text)}")
 
@@ -92,11 +105,11 @@ class Console:
         self._write(sys.stderr, f"{_styled('error:', '1;31')} {_one_line(text)}")
 
     def lines(self, text: str) -> None:
-        """Tell people several lines of ours, as they are: a traceback, a help text."""
+        """Tell people several lines as they are, such as a traceback or a help text."""
         self._write(sys.stderr, text.rstrip("\n"))
 
     def failure(self, error: RestoreError) -> None:
-        """Tell people what failed, and with ``--json`` the reader of the data too."""
+        """Tell people what failed, and with ``--json`` print the error as data, too."""
         self.error(str(error))
         if self.json:
             self.json_object({"error": error_to_dict(error), "exit_code": error.exit_code})
@@ -115,7 +128,7 @@ class Console:
 
 
 def rich_console(stream: TextIO) -> RichConsole:
-    """Return a rich console that leaves a closed pipe to the program."""
+    """Return a console of Rich that raises BrokenPipeError for a closed pipe."""
     from rich.console import Console as RichConsole
 
     class PipeConsole(RichConsole):
@@ -139,7 +152,7 @@ def _styled(text: str, style: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Escape what would break the line or drive the terminal: file names are not ours."""
+    """Escape characters that break the line or control the terminal; file names may hold any."""
     if text.isprintable():
         return text
     return "".join(

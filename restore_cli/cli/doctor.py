@@ -1,13 +1,14 @@
-"""``doctor``: what works on this machine, what is missing and how to get it."""
+"""Defines ``restore doctor``: shows what works on this machine and how to get what is missing."""
 
 from __future__ import annotations
 
 import typer
 
-from restore_cli.cli import options
+from restore_cli.cli.config_files import PROJECT_FILE, user_file
 from restore_cli.cli.console import console
+from restore_cli.cli.display_options import JsonDebug
 
-EXAMPLES = """
+DOCTOR_EXAMPLES = """
 \b
 Examples:
   restore doctor
@@ -15,17 +16,16 @@ Examples:
 """
 
 
-def doctor(json: options.JsonData = False, debug: options.Debug = False) -> None:
-    """Show versions, devices, codecs and models; and what is missing.
+def doctor(*, display: JsonDebug) -> None:
+    """Show versions, devices, codecs and models, and what is missing.
 
     Exits with 4 if no model can be used, with 5 if nothing can compute, with 3 if images
     cannot be read or written.
     """
-    from restore_cli.cli.settings import PROJECT_FILE, user_file
     from restore_cli.jobs.doctor.run import examine
 
     report = examine(settings_files=(PROJECT_FILE, str(user_file())))
-    if json:
+    if display.json:
         console.json_object(report.to_dict())
     else:
         rows = [(f.topic, f.name, f.state, f.detail) for f in report.findings]

@@ -1,4 +1,4 @@
-"""``models list`` and ``models show``: what exists, how good it is, under which licence."""
+"""Defines ``restore models list`` and ``show``: models, their scores and their licences."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from restore_cli.cli import options
 from restore_cli.cli.console import console
+from restore_cli.cli.display_options import JsonDebug
+from restore_cli.cli.option_groups import with_groups
 from restore_cli.errors import WeightsError
 from restore_cli.jobs.json_report import JsonObject
 
@@ -47,7 +48,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List the models, or show on
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A weights file and what its header says."""
+    """Holds the path of a weights file and what its header says."""
 
     path: Path
     card: ModelCard
@@ -58,7 +59,7 @@ class ModelFile:
         """Read the header, which needs no torch.
 
         Raises:
-            WeightsError: it is no weights file of ours, or damaged.
+            WeightsError: the file is damaged, or this program did not write it.
         """
         import math
 
@@ -69,33 +70,35 @@ class ModelFile:
         return cls(path, card_of(header, path), count)
 
     def to_dict(self) -> JsonObject:
-        """Return the model as ``--json`` prints it: its card and where it lies."""
+        """Return the model as ``--json`` prints it: its card, its size and the path of its file."""
         values = cast("JsonObject", asdict(self.card))
         return values | {"parameters": self.parameters, "file": str(self.path)}
 
 
 @models_app.command("list", epilog=LIST_EXAMPLES)
-def list_models(json: options.JsonData = False, debug: options.Debug = False) -> None:
+@with_groups
+def list_models(*, display: JsonDebug) -> None:
     """List the bundled and imported models: measured scores, licences."""
     models = _all_models()
-    if json:
+    if display.json:
         console.json_object({"models": [model.to_dict() for model in models]})
     else:
         console.table(LIST_COLUMNS, [_row(model) for model in models])
 
 
 @models_app.command("show", epilog=SHOW_EXAMPLES)
+@with_groups
 def show_model(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or a weights file.")],
-    json: options.JsonData = False,
-    debug: options.Debug = False,
+    *,
+    display: JsonDebug,
 ) -> None:
     """Show a model's card: network, training, scores, licence, checksum."""
     from restore_cli.weights.store import locate
 
     model = ModelFile.read(locate(name))
     facts = _facts(model)
-    if json:
+    if display.json:
         console.json_object(model.to_dict() | {"engine": asdict(facts) if facts else None})
         return
     rows = [*_card_rows(model), *(_engine_rows(facts, model.card.context) if facts else [])]
@@ -106,7 +109,7 @@ def show_model(
 
 
 def _all_models() -> list[ModelFile]:
-    """Return the bundled models, then those in the user's cache; damaged ones there are named."""
+    """Return the bundled models, then those in the user's cache; print a note on damaged ones."""
     from restore_cli.weights import catalog
     from restore_cli.weights.header import SUFFIX
     from restore_cli.weights.store import cached_files
@@ -122,7 +125,7 @@ def _all_models() -> list[ModelFile]:
 
 
 def _facts(model: ModelFile) -> ModelFacts | None:
-    """Return what the engine knows about a model; of a network unknown here, nothing."""
+    """Return what the engine knows about a model; None if its network is unknown."""
     from restore_cli.jobs.model_facts import facts_of  # torch loads here
 
     try:

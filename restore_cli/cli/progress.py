@@ -1,4 +1,4 @@
-"""Progress of a job: a bar on a terminal, rate-limited lines off it, or JSON lines."""
+"""Shows the progress of restoring: a bar on a terminal, a line now and then, or JSON lines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from restore_cli.cli.console import Console, is_terminal, rich_console
+from restore_cli.cli.console import Console, rich_console
 from restore_cli.jobs.restore.report import Event, FileResult, OnEvent
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 PLAIN_INTERVAL_S = 5.0
 JSON_INTERVAL_S = 0.5
@@ -20,23 +20,21 @@ JSON_INTERVAL_S = 0.5
 
 @contextmanager
 def shown_progress(console: Console) -> Iterator[OnEvent]:
-    """Give the job something to report to, in the form the command line asked for."""
-    kind = console.progress
-    if kind == "auto":
-        kind = "bar" if is_terminal(sys.stderr) else "plain"
-    if kind == "json":
-        yield JsonProgress(console)
-    elif kind == "bar" and not console.quiet:
-        with _new_bar() as bar:
-            yield BarProgress(console, bar)
-    elif kind == "none" or console.quiet:
-        yield SilentProgress(console)
-    else:
-        yield PlainProgress(console)
+    """Show the events of the job in the style the user asked for."""
+    match console.progress_style:
+        case "json":
+            yield JsonProgress(console)
+        case "bar":
+            with _new_bar() as bar:
+                yield BarProgress(console, bar)
+        case "plain":
+            yield PlainProgress(console)
+        case "none":
+            yield SilentProgress(console)
 
 
 class SilentProgress:
-    """Notes and failures only."""
+    """Shows notes and failures only."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -51,7 +49,7 @@ class SilentProgress:
 
 
 class PlainProgress(SilentProgress):
-    """A line for each result, and now and then one on the way."""
+    """Shows a line for each result, and now and then one on the way."""
 
     def __init__(self, console: Console, interval_s: float = PLAIN_INTERVAL_S) -> None:
         super().__init__(console)
@@ -79,7 +77,7 @@ class PlainProgress(SilentProgress):
 
 
 class BarProgress(PlainProgress):
-    """A bar for the file at work; results scroll past above it."""
+    """Shows a bar for the file at work; results scroll past above it."""
 
     def __init__(self, console: Console, bar: Progress) -> None:
         super().__init__(console, interval_s=float("inf"))
@@ -107,7 +105,7 @@ class BarProgress(PlainProgress):
 
 
 class JsonProgress:
-    """Every event as one JSON line on stderr; those about tiles are rate-limited."""
+    """Prints every event as one JSON line on stderr, those about tiles and frames now and then."""
 
     def __init__(self, console: Console, interval_s: float = JSON_INTERVAL_S) -> None:
         self.console = console
@@ -129,17 +127,16 @@ def position(event: Event) -> str:
 
 
 def frames(event: Event) -> str:
-    """Return how far a video is, how fast, and how long it will take, as far as that is known."""
+    """Return how many frames of a video are done, their speed and the time left, where known."""
     words = [f"{event.done} of {event.total} frames" if event.total else f"{event.done} frames"]
     words.append(f"{event.frames_per_s:.3g} frames/s")
     if event.total and event.frames_per_s:
-        left_s = round(max(0, event.total - event.done) / event.frames_per_s)
-        words.append(f"{left_s // 3600}:{left_s // 60 % 60:02}:{left_s % 60:02} left")
+        words.append(f"{clock(max(0, event.total - event.done) / event.frames_per_s)} left")
     return ", ".join(words)
 
 
 def summary(result: FileResult) -> str:
-    """Return what became of a file, for people."""
+    """Return a line about a finished file: its result, size and seconds."""
     size = f"{result.width}x{result.height}, " if result.width else ""
     size += f"{result.frames} frames, " if result.frames is not None else ""
     source = "stdin" if result.input == "-" else result.input
@@ -147,20 +144,21 @@ def summary(result: FileResult) -> str:
     return f"{source} -> {output} ({size}{result.seconds:.1f} s)"
 
 
-def _new_bar() -> Progress:
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds, such as 0:01:30."""
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=rich_console(sys.stderr),
-        transient=True,
-    )
+
+def new_bar(*columns: ProgressColumn) -> Progress:
+    """Return a progress bar on stderr that vanishes when it is done."""
+    from rich.progress import Progress
+
+    return Progress(*columns, console=rich_console(sys.stderr), transient=True)
+
+
+def _new_bar() -> Progress:
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    text = TextColumn("{task.description}")
+    return new_bar(text, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

@@ -1,28 +1,23 @@
-"""``weights``: bring models in and out, and see what is here."""
+"""Defines the commands of ``restore weights``: bring models in and out, and see what is here."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restore_cli.cli import options
 from restore_cli.cli.console import console
+from restore_cli.cli.display_options import DebugOnly, JsonDebug, JsonQuietDebug
+from restore_cli.cli.option_groups import with_groups
+from restore_cli.cli.weights_import import IMPORT_EXAMPLES, import_weights
 from restore_cli.errors import RestoreError, UsageError, WeightsError
 from restore_cli.jobs.json_report import JsonObject, error_to_dict
+from restore_cli.option import Option
 
 if TYPE_CHECKING:
     from restore_cli.weights.inventory import Held
-
-IMPORT_EXAMPLES = """
-\b
-Examples:
-  restore weights import MIMO-UNetPlus.pkl
-  restore weights import model_lol.pth --name mirnet-lol --task enhance
-  restore weights import checkpoints/deblur_model.index -o pss-nsc.safetensors
-"""
 
 EXPORT_EXAMPLES = """
 \b
@@ -59,125 +54,28 @@ Examples:
   restore weights list --json | jq '.weights[].path'
 """
 
-Task = Literal["deblur", "denoise", "derain", "enhance", "upscale"]
-
 _PROGRESS_INTERVAL_S = 5.0
 _MIB = 1 << 20
-
-Sha256 = Annotated[
-    str,
-    typer.Option("--sha256", metavar="HEX", help="What the file must be, as sha256sum prints it."),
-]
-Mirror = Annotated[
-    str,
-    typer.Option(
-        "--mirror",
-        metavar="URL",
-        help="Address in place of scheme and host; also set by RESTORE_MIRROR.",
-        envvar="RESTORE_MIRROR",
-        show_envvar=False,
-        show_default=False,
-    ),
-]
 
 weights_app = typer.Typer(
     no_args_is_help=True, help="Import, export, download, check and list weights."
 )
 
-
-@weights_app.command("import", epilog=IMPORT_EXAMPLES)
-def import_weights(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="A .pkl or .pth file, or the .index of a TensorFlow checkpoint."
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="The file to write; default: where --model finds it by name.",
-            show_default=False,
-        ),
-    ] = None,
-    task: Annotated[
-        Task | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="deblur, denoise, derain, enhance or upscale; default: as its name tells.",
-        ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", metavar="NAME", help="What to call it; default: after network and file."
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another model of that name.")
-    ] = False,
-    json: options.JsonData = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
-    """Turn a published checkpoint into a model for --model.
-
-    The network is recognised: MIMO-UNet(+), MPRNet, MIRNet or PSS-NSC, of any size. Every entry is
-    checked, and no code in the file is run. Prints where the model is.
-    """
-    chosen = _checked_name(name) if name else ""
-    from restore_cli.weights.files import save_model
-    from restore_cli.weights.importing import UNKNOWN_TASK, import_checkpoint
-
-    imported = import_checkpoint(file, task=task or "", name=chosen)
-    card = imported.card
-    target = _import_target(card.name, output, str(card.training["imported_sha256"]), overwrite)
-    console.note(f"licence of these weights: {card.licence}")
-    if card.task == UNKNOWN_TASK:
-        console.note("what it is for cannot be told; say it with --task")
-    card = save_model(target, imported.model, card)
-    sizes = ", ".join(f"{key} {value}" for key, value in card.config.items())
-    count = f"{imported.parameters:,} parameters"
-    console.info(f"{file}: {imported.title}, {count} ({sizes}); task: {card.task}")
-    console.info(f"use it with --model {target if output else card.name}")
-    if json:
-        console.json_object(
-            {
-                "name": card.name,
-                "path": str(target),
-                "architecture": card.architecture,
-                "config": dict(card.config),
-                "parameters": imported.parameters,
-                "task": card.task,
-                "licence": card.licence,
-                "sha256": card.sha256,
-            }
-        )
-    else:
-        console.text(str(target))
+weights_app.command("import", epilog=IMPORT_EXAMPLES)(with_groups(import_weights))
 
 
 @weights_app.command("export", epilog=EXPORT_EXAMPLES)
+@with_groups
 def export_weights(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A model's name or a weights file.")
     ],
+    *,
     output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The file to write; replaced if it exists."
-        ),
+        Path, Option("The file to write; replaced if it exists.", short="-o", metavar="FILE")
     ],
-    official: Annotated[
-        bool, typer.Option("--official", help="In the layout of the published checkpoints.")
-    ] = False,
-    json: options.JsonData = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    official: Annotated[bool, Option("In the layout of the published checkpoints.")] = False,
+    display: JsonQuietDebug,
 ) -> None:
     """Write a model as the authors' own programs read it.
 
@@ -190,7 +88,7 @@ def export_weights(
     from restore_cli.weights.store import locate
 
     written = [str(path) for path in export_published(locate(model), output)]
-    if json:
+    if display.json:
         console.json_object({"files": written})
         return
     for path in written:
@@ -198,26 +96,27 @@ def export_weights(
 
 
 @weights_app.command("fetch", epilog=FETCH_EXAMPLES)
+@with_groups
 def fetch_weights(
     source: Annotated[
         str,
         typer.Argument(metavar="URL|NAME", help="An address, or a model's name on the mirror."),
     ],
-    sha256: Sha256,
+    *,
+    sha256: Annotated[str, Option("What the file must be, as sha256sum prints it.", metavar="HEX")],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="A file or a folder; default: the cache folder.",
-            show_default=False,
-        ),
+        Option("A file or a folder; default: the cache folder.", short="-o", metavar="OUT"),
     ] = None,
-    mirror: Mirror = "",
-    json: options.JsonData = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    mirror: Annotated[
+        str,
+        Option(
+            "Address in place of scheme and host; also set by RESTORE_MIRROR.",
+            metavar="URL",
+            env=True,
+        ),
+    ] = "",
+    display: JsonQuietDebug,
 ) -> None:
     """Download weights; goes on where it broke off, keeps nothing that is not as expected.
 
@@ -232,13 +131,14 @@ def fetch_weights(
         console.info(f"use it with --model {path.stem}")
     elif path.suffix != SUFFIX:
         console.info(f"next: restore weights import {path}")
-    if json:
+    if display.json:
         console.json_object({"path": str(path), "bytes": path.stat().st_size})
     else:
         console.text(str(path))
 
 
 @weights_app.command("verify", epilog=VERIFY_EXAMPLES)
+@with_groups
 def verify_weights(
     models: Annotated[
         list[str] | None,
@@ -248,9 +148,8 @@ def verify_weights(
             show_default=False,
         ),
     ] = None,
-    json: options.JsonData = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    *,
+    display: JsonQuietDebug,
 ) -> None:
     """Check that weights are what their cards say, byte by byte; exits with 4 if not."""
     from restore_cli.weights.catalog import BUNDLED
@@ -269,7 +168,7 @@ def verify_weights(
             failed.append(error)
             rows.append((model, "failed", ""))
             console.error(str(error))
-    if json:
+    if display.json:
         results: list[JsonObject] = [
             {"model": model, "state": state, "sha256": digest} for model, state, digest in rows
         ]
@@ -283,9 +182,11 @@ def verify_weights(
 
 
 @weights_app.command("path", epilog=PATH_EXAMPLES)
+@with_groups
 def path_of_weights(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name.")],
-    debug: options.Debug = False,
+    *,
+    display: DebugOnly,
 ) -> None:
     """Print where a model's weights file is."""
     from restore_cli.weights.store import locate
@@ -294,12 +195,13 @@ def path_of_weights(
 
 
 @weights_app.command("list", epilog=LIST_EXAMPLES)
-def list_weights(json: options.JsonData = False, debug: options.Debug = False) -> None:
+@with_groups
+def list_weights(*, display: JsonDebug) -> None:
     """List the weights on this machine: where, how large, under which licence."""
     from restore_cli.weights.inventory import held_files
 
     held = held_files()
-    if json:
+    if display.json:
         console.json_object({"weights": [_to_dict(file) for file in held]})
         return
     columns = ("name", "place", "MiB", "licence", "path")
@@ -308,7 +210,7 @@ def list_weights(json: options.JsonData = False, debug: options.Debug = False) -
 
 
 class _Transfer:
-    """Says now and then how far a download is."""
+    """Prints now and then how much of a download is here."""
 
     def __init__(self) -> None:
         self.said_s = time.monotonic()
@@ -320,41 +222,6 @@ class _Transfer:
         self.said_s = now_s
         of = f" of {total / _MIB:.1f}" if total else ""
         console.info(f"{done / _MIB:.1f}{of} MiB")
-
-
-def _checked_name(name: str) -> str:
-    from restore_cli.weights.catalog import all_cards, plain
-
-    plain_name = plain(name)
-    if not plain_name.replace("-", "").isalnum() or not plain_name.isascii():
-        raise UsageError(f"--name {name!r} is not made of letters, digits and dashes")
-    if plain_name in {card.name for card in all_cards()}:
-        raise UsageError(f"{plain_name} is a bundled model", hint="choose another --name")
-    return plain_name
-
-
-def _import_target(name: str, output: Path | None, source: str, overwrite: bool) -> Path:
-    """Return where to write; a name never replaces another model unless that is wanted."""
-    from restore_cli.weights.header import SUFFIX, read_card
-    from restore_cli.weights.store import cached_file, make_folder
-
-    if output is not None:
-        if output.is_dir():
-            return output / f"{name}{SUFFIX}"
-        if output.suffix != SUFFIX:
-            raise UsageError(f"-o {output} does not end in {SUFFIX}")
-        return output
-    target = cached_file(name)
-    make_folder(target.parent)
-    if target.exists() and not overwrite:
-        try:
-            is_same = read_card(target).training.get("imported_sha256") == source
-        except WeightsError:
-            is_same = False
-        if not is_same:
-            hint = "choose another --name, or say --overwrite"
-            raise UsageError(f"there is another model called {name}", hint=hint)
-    return target
 
 
 def _to_dict(held: Held) -> JsonObject:

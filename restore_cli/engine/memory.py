@@ -41,7 +41,7 @@ UNMEASURED_BYTES_PER_PIXEL = 8000
 _HALF_IN_BF16 = ("mimo-unet", "mprnet-local", "mprnet", "mirnet")
 
 # Where the C library was not told to take large blocks from the system in huge pages, as
-# `cli/allocator.py` does: what freed tensors leave that those of other sizes do not fit. Of two
+# `cli/malloc_tuning.py` does: what freed tensors leave that those of other sizes do not fit. Of two
 # tiles of 640² to 896², 1.6 to 1.9 times as much, kept or not.
 _LEFT_BEHIND = 1.7
 

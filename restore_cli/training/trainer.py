@@ -32,6 +32,7 @@ from restore_cli.imaging.image import Image
 from restore_cli.imaging.writing import write_image
 from restore_cli.training.batches import make_batch
 from restore_cli.training.config import TrainConfig
+from restore_cli.training.options import TrainOptions
 from restore_cli.training.run import Run, start_run
 from restore_cli.training.run_log import RunLog
 from restore_cli.training.schedule import rate
@@ -66,16 +67,6 @@ class TrainReport:
     psnr_db: float
     best_psnr_db: float
     elapsed_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """What belongs to a session and not to the recipe."""
-
-    device: str = "auto"
-    max_time_s: float = math.inf
-    workers: int = 0  # processes that read photos
-    weights: Path | None = None  # start from these instead of fresh ones
 
 
 def train(

@@ -23,8 +23,9 @@ import torch
 from short_training import train_shortly
 
 from models import create_model
-from restore_cli.jobs.eval.methods import MethodOptions
-from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.engine.options import EngineOptions
+from restore_cli.jobs.eval.options import EvalOptions, MethodOptions
+from restore_cli.jobs.eval.run import evaluate
 
 TRIAL_STEPS = 20  # that tell how many there is time for
 
@@ -113,10 +114,10 @@ def measure(name, task, arguments):
     architecture, config = name.partition(",")[0], task.networks[name]
     with tempfile.TemporaryDirectory() as folder:
         weights, report = trained(architecture, config, task, arguments, Path(folder))
-        methods = MethodOptions(models=[str(weights)], device="cpu")
         options = EvalOptions(
             data=[arguments.test],
-            methods=methods,
+            methods=MethodOptions(models=[str(weights)]),
+            engine=EngineOptions(device="cpu"),
             noise_sigma_8bit=task.noise_sigma_8bit,
             limit=arguments.limit,
         )

@@ -21,8 +21,9 @@ from pathlib import Path
 import torch
 from short_training import train_shortly
 
-from restore_cli.jobs.eval.methods import MethodOptions
-from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.engine.options import EngineOptions
+from restore_cli.jobs.eval.options import EvalOptions, MethodOptions
+from restore_cli.jobs.eval.run import evaluate
 
 RECIPE = "mprnet-wide-deblur"
 BATCH, PATCH = 3, 128
@@ -67,10 +68,10 @@ def trained(changes, arguments, folder):
 
 
 def gains(weights, data, kernels):
-    methods = MethodOptions(models=[str(weights)], device="cpu")
+    methods, engine = MethodOptions(models=[str(weights)]), EngineOptions(device="cpu")
 
     def gain(folder, **others):
-        (mean,) = evaluate(EvalOptions([folder], methods, **others)).means
+        (mean,) = evaluate(EvalOptions([folder], methods, engine=engine, **others)).means
         return round(mean.gain_db, 3)
 
     blur = {

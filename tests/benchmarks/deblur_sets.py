@@ -21,20 +21,22 @@ import json
 import sys
 from pathlib import Path
 
-from restore_cli.jobs.eval.methods import MethodOptions
-from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.engine.options import EngineOptions
+from restore_cli.jobs.eval.options import EvalOptions, MethodOptions
+from restore_cli.jobs.eval.run import evaluate
 
 NOISE_SIGMA_8BIT = 2.0
 
 
 def results(arguments):
     data, kodak = arguments.data, arguments.data / "kodak24" / "clean"
-    models = MethodOptions(models=arguments.model, device="cpu", precision="fp32")
+    models = MethodOptions(models=arguments.model)
+    engine = EngineOptions(device="cpu", precision="fp32")
     told = {"rivals": ["wiener", "richardson-lucy"], "sigmas_8bit": [NOISE_SIGMA_8BIT]}
     with_rivals = dataclasses.replace(models, **told) if arguments.rivals else models
 
     def rows(name, folder, methods=models, **others):
-        for mean in evaluate(EvalOptions([folder], methods, **others)).means:
+        for mean in evaluate(EvalOptions([folder], methods, engine=engine, **others)).means:
             yield mean.to_dict() | {"set": name, "method": Path(mean.method).name}
 
     yield from rows("gopro_avg", data / "gopro_avg")

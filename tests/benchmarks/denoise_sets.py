@@ -18,8 +18,9 @@ import json
 import sys
 from pathlib import Path
 
-from restore_cli.jobs.eval.methods import MethodOptions
-from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.engine.options import EngineOptions
+from restore_cli.jobs.eval.options import EvalOptions, MethodOptions
+from restore_cli.jobs.eval.run import evaluate
 
 NOISY = {15: ["cbsd68"], 25: ["cbsd68", "kodak24", "mcmaster"], 50: ["cbsd68"]}
 CAMERAS = ["cc15", "polyu"]
@@ -37,22 +38,22 @@ def results(arguments):
             onnx=arguments.onnx,
             rivals=["nlm"] if arguments.nlm else (),
             sigmas_8bit=levels if arguments.onnx or arguments.nlm else (),
-            device="cpu",
-            precision="fp32",
         )
+
+    def measured(folder, methods, **others):
+        engine = EngineOptions(device="cpu", precision="fp32")
+        return evaluate(EvalOptions([folder], methods, engine=engine, **others)).means
 
     for sigma, sets in NOISY.items():
         for name in sets:
             folder = arguments.data / name / "clean"
-            options = EvalOptions([folder], methods([float(sigma)]), noise_sigma_8bit=sigma)
-            for mean in evaluate(options).means:
+            for mean in measured(folder, methods([float(sigma)]), noise_sigma_8bit=sigma):
                 yield row(mean, f"{name} sigma {sigma}")
     for name in CAMERAS:
-        for mean in evaluate(EvalOptions([arguments.data / name], methods(CAMERA_LEVELS))).means:
+        for mean in measured(arguments.data / name, methods(CAMERA_LEVELS)):
             yield row(mean, name)
     folder = arguments.data / "kodak24" / "clean"
-    clean = MethodOptions(models=arguments.model, device="cpu", precision="fp32")
-    for mean in evaluate(EvalOptions([folder], clean, clean=True)).means:
+    for mean in measured(folder, MethodOptions(models=arguments.model), clean=True):
         yield row(mean, "kodak24 as it is")
 
 

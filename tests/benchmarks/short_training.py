@@ -7,7 +7,8 @@ from typing import Any
 
 from restore_cli.engine.device import has_native_bf16
 from restore_cli.training.config import load_recipe
-from restore_cli.training.trainer import TrainOptions, TrainReport, train
+from restore_cli.training.options import TrainOptions
+from restore_cli.training.trainer import TrainReport, train
 
 
 def train_shortly(

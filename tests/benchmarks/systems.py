@@ -30,8 +30,9 @@ from restore_cli.data.mixing import MixUp
 from restore_cli.degradations.blur_chain import BlurChain
 from restore_cli.engine.restorer import Restorer
 from restore_cli.training.config import load_recipe
+from restore_cli.training.options import TrainOptions
 from restore_cli.training.schedule import ScheduleConfig
-from restore_cli.training.trainer import TrainOptions, train
+from restore_cli.training.trainer import train
 from restore_cli.weights.card import ModelCard
 
 SIDE = 256

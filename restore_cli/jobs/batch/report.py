@@ -1,4 +1,4 @@
-"""Holds the options, events and report of a batch: plain data."""
+"""Holds the events and the report of a batch: plain data."""
 
 from __future__ import annotations
 
@@ -19,23 +19,6 @@ class Item:
     source: str  # a path or URL
     relative: str  # what it is called in the tree of inputs, with "/"
     output: str  # its result, relative to the folder of results, with "/"
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """Says which files a batch takes, and how it runs; ``RestoreOptions`` say how to restore."""
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    base: str | None = None  # results are named relative to this folder
-    shard: tuple[int, int] = (1, 1)  # K of N, from 1
-    retry_failed: bool = False
-    fail_fast: bool = False
-    watch: bool = False
-    poll_s: float = 2.0  # between two looks at a watched folder
-    engine: Literal["local", "ray"] = "local"  # this process, or a cluster
-    ray_address: str | None = None  # of a cluster; None: RAY_ADDRESS, or one on this machine
-    workers: int | None = None  # of a cluster; None: one for each GPU, else for each CPU
 
 
 @dataclass(frozen=True, slots=True)

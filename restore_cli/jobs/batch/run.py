@@ -16,10 +16,10 @@ from restore_cli.jobs.batch.inputs import Inputs, Selection, find_inputs
 from restore_cli.jobs.batch.journal import Journal
 from restore_cli.jobs.batch.known_results import BatchStoppedError, KnownResults
 from restore_cli.jobs.batch.memory_shares import MemoryShares
+from restore_cli.jobs.batch.options import BatchOptions
 from restore_cli.jobs.batch.pipeline import Pipeline, Stop
 from restore_cli.jobs.batch.report import (
     BatchEvent,
-    BatchOptions,
     BatchReport,
     Item,
     OnBatchEvent,

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from restore_cli.engine.options import EngineOptions
-from restore_cli.jobs.bench.run import BenchOptions
+from restore_cli.jobs.bench.options import BenchOptions
 from restore_cli.jobs.bench.subjects import Subject, subject
 from restore_cli.jobs.json_report import JsonObject
 from restore_cli.jobs.restore.memory_budget import STREAM_PIXELS, Budget, ImageBytes, program_bytes
@@ -45,12 +44,11 @@ class Planned:
         }
 
 
-def plan(options: BenchOptions, max_memory_bytes: int | None = None) -> Iterator[Planned]:
+def plan(options: BenchOptions) -> Iterator[Planned]:
     """Predict every model at every size for 16-bit TIFFs, from a few tiles timed on this machine.
 
     Args:
         options: those about rounds and rivals are not looked at.
-        max_memory_bytes: for the whole process.
 
     Raises:
         WeightsError: an unknown or damaged model.
@@ -59,14 +57,9 @@ def plan(options: BenchOptions, max_memory_bytes: int | None = None) -> Iterator
     with tempfile.TemporaryDirectory(prefix="restore-bench-") as folder:
         for name in options.models or (None,):
             one = subject(name, Path(folder))
-            engine = EngineOptions(
-                device=options.device,
-                precision=options.precision,
-                tile=options.tile,
-                pooling=options.pooling,
-            )
-            method = NetworkMethod(load_restorer(str(one.path), engine, check=True), engine)
-            budget = Budget(program_bytes(one.path.stat().st_size), max_memory_bytes)
+            restorer = load_restorer(str(one.path), options.engine, check=True)
+            method = NetworkMethod(restorer, options.engine)
+            budget = Budget(program_bytes(one.path.stat().st_size), options.max_memory_bytes)
             for width, height in options.sizes:
                 yield _planned(one, method, budget, width, height)
 

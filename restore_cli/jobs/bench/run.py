@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ import torch
 from models import ARCHITECTURES
 from restore_cli.engine.channels import Pixels, to_tensor
 from restore_cli.engine.device import Precision, choose_device, choose_precision
-from restore_cli.engine.restorer import Pooling
 from restore_cli.errors import DeviceError
 from restore_cli.jobs.bench.memory import peak_memory
+from restore_cli.jobs.bench.options import BenchOptions
 from restore_cli.jobs.bench.report import PLAIN, RESTORE, BenchReport, Ceiling, Memory, Run, Timed
 from restore_cli.jobs.bench.subjects import Subject, count_gflop, picture, subject
 from restore_cli.jobs.bench.timing import Probe, interleaved, probes, warm_up
@@ -26,22 +26,6 @@ from restore_cli.methods.onnx_session import OnnxSession
 from restore_cli.metrics.distortion import psnr_db
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BenchOptions:
-    """What to time, and how."""
-
-    models: Sequence[str] = ()  # names, files or published sizes; none: the default for deblurring
-    sizes: Sequence[tuple[int, int]] = ((512, 512),)  # width, height
-    repeats: int = 5
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"  # of the engine
-    tile: int | Literal["auto"] = "auto"  # likewise
-    pooling: Pooling = "auto"  # likewise
-    against: Sequence[Path] = ()  # ONNX files
-    sigma_8bit: float = 25.0
-    memory: bool = True  # measure peaks, one more call of each variant
 
 
 def bench(options: BenchOptions, say: Say = lambda _: None) -> BenchReport:
@@ -56,8 +40,8 @@ def bench(options: BenchOptions, say: Say = lambda _: None) -> BenchReport:
         UsageError: rivals without ONNX Runtime, or of one other size.
         DeviceError: device or precision cannot be had, or too little memory for our engine.
     """
-    device = choose_device(options.device)
-    choose_precision(device, options.precision)
+    device = choose_device(options.engine.device)
+    choose_precision(device, options.engine.precision)
     threads = torch.get_num_threads()
     for file in options.against:
         OnnxSession(file, threads)  # refused now, and not after minutes of work
@@ -72,7 +56,7 @@ def bench(options: BenchOptions, say: Say = lambda _: None) -> BenchReport:
         device=_device_name(device),
         threads=threads,
         repeats=options.repeats,
-        tile=str(options.tile),
+        tile=str(options.engine.tile),
         torch=torch.__version__,
         runs=runs,
     )
@@ -132,10 +116,12 @@ class _Bench:
         )
 
     def _variants(self) -> list[Variant]:
-        options, weights = self.options, self.subject.path
-        engine = Engine(weights, options.device, options.precision, options.tile, options.pooling)
-        rivals = [Rival(file, options.device, options.sigma_8bit) for file in options.against]
-        return [Plain(weights, options.device), engine, *rivals]
+        chosen, weights = self.options.engine, self.subject.path
+        engine = Engine(weights, chosen.device, chosen.precision, chosen.tile, chosen.pooling)
+        rivals = [
+            Rival(file, chosen.device, self.options.sigma_8bit) for file in self.options.against
+        ]
+        return [Plain(weights, chosen.device), engine, *rivals]
 
     def _measured(self, variant: Variant) -> tuple[Variant, Timed]:
         """Return the variant with its peak memory, measured first: it may be more than there is."""
@@ -147,7 +133,7 @@ class _Bench:
                 variant,
                 width=self.width,
                 height=self.height,
-                device=self.options.device,
+                device=self.options.engine.device,
                 threads=self.threads,
             )
         except DeviceError as error:
@@ -176,7 +162,11 @@ class _Bench:
         if self.subject.is_random:
             notes.append(f"{self.subject.name}: published size, random weights")
         patch = ARCHITECTURES[self.subject.card.architecture].patch
-        if patch and self.options.pooling != "global" and max(self.width, self.height) > patch:
+        if (
+            patch
+            and self.options.engine.pooling != "global"
+            and max(self.width, self.height) > patch
+        ):
             notes.append(
                 f"{self.subject.name}: restore takes means over windows of {patch} pixels, plain"
                 " over the whole image; --pooling global makes them agree"

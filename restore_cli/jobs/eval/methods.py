@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 
@@ -20,13 +20,12 @@ from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import ImageError, UsageError, WeightsError
 from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.bench.variants import OnnxRunner
+from restore_cli.jobs.eval.options import MethodOptions, Rival
 from restore_cli.jobs.eval.pictures import PictureSet, Sample, as_grey
 from restore_cli.jobs.eval.report import MethodFacts
 from restore_cli.jobs.restore.model_choice import choose_model
 from restore_cli.methods.network import load_restorer
 from restore_cli.methods.onnx_session import OnnxSession
-
-Rival = Literal["nlm", "wiener", "richardson-lucy"]
 
 # The engine tries out precisions on the middle of its first image, of this side.
 _TRIAL_SIDE = 256
@@ -53,24 +52,14 @@ class Method(Protocol):
         """Return the restored picture, which may go beyond [0, 1]."""
 
 
-@dataclass(frozen=True, slots=True)
-class MethodOptions:
-    """Which methods, and how the engine is to compute; names as in the restoring commands."""
-
-    models: Sequence[str] = ()
-    onnx: Sequence[Path] = ()
-    restored: Sequence[Path] = ()  # folders
-    rivals: Sequence[Rival] = ()
-    task: str | None = None  # whose default model is taken where nothing is named
-    sigmas_8bit: Sequence[float] = ()  # for those that are told the noise
-    engine: EngineOptions = field(default_factory=EngineOptions)
-
-
-def load_methods(options: MethodOptions, sets: Sequence[PictureSet]) -> tuple[Method, ...]:
+def load_methods(
+    options: MethodOptions, engine: EngineOptions, sets: Sequence[PictureSet]
+) -> tuple[Method, ...]:
     """Load every method once, whatever it is named.
 
     Args:
         options: with no method at all, the default model for the task of the first set is taken.
+        engine: how our engine computes.
         sets: what is to be restored.
 
     Raises:
@@ -82,11 +71,11 @@ def load_methods(options: MethodOptions, sets: Sequence[PictureSet]) -> tuple[Me
     models = tuple(dict.fromkeys(options.models))
     if not (models or options.onnx or options.restored or options.rivals):
         models = (choose_model(options.task or sets[0].task, None)[0],)
-    found: list[Method] = [_Engine(name, options) for name in models]
+    found: list[Method] = [_Engine(name, engine) for name in models]
     # Before our engine may give each of its workers one thread.
     threads = torch.get_num_threads()
     for file in dict.fromkeys(options.onnx):
-        found += _networks(file, options, threads)
+        found += _networks(file, options, engine.device, threads)
     for name in dict.fromkeys(options.rivals):
         found += _classical(name, options, sets)
     if options.restored and len(sets) > 1:
@@ -100,8 +89,8 @@ class _Engine:
 
     is_timed = True
 
-    def __init__(self, model: str, options: MethodOptions) -> None:
-        self._restorer = load_restorer(model, options.engine, check=False)
+    def __init__(self, model: str, options: EngineOptions) -> None:
+        self._restorer = load_restorer(model, options, check=False)
         card = self._restorer.card
         # A run's files all have their recipe's name.
         name = model if Path(model).expanduser().is_file() else card.name
@@ -253,9 +242,9 @@ def _kernel(sample: Sample) -> Pixels:
     return sample.kernel
 
 
-def _networks(file: Path, options: MethodOptions, threads: int) -> list[Method]:
+def _networks(file: Path, options: MethodOptions, device: str, threads: int) -> list[Method]:
     """Return a network in ONNX Runtime, as often as there are levels to be told it."""
-    on_cuda = choose_device(options.engine.device).type == "cuda"
+    on_cuda = choose_device(device).type == "cuda"
     session = OnnxSession(file, threads, on_cuda=on_cuda)
     if not session.takes_level:
         return [_Network(file, session, None)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +13,8 @@ from restore_cli.atomic import write_atomically
 from restore_cli.engine.channels import Pixels
 from restore_cli.engine.device import choose_device
 from restore_cli.errors import ImageError, ResultError, UsageError
-from restore_cli.jobs.eval.methods import Method, MethodOptions, load_methods
+from restore_cli.jobs.eval.methods import Method, load_methods
+from restore_cli.jobs.eval.options import EvalOptions
 from restore_cli.jobs.eval.pictures import (
     Degrading,
     PictureSet,
@@ -32,7 +31,6 @@ from restore_cli.jobs.eval.report import (
     as_csv,
     ignore_steps,
 )
-from restore_cli.jobs.json_report import JsonObject
 from restore_cli.metrics.alignment import BORDER, aligned
 from restore_cli.metrics.distortion import SSIM_WINDOW, psnr_db, ssim
 
@@ -41,41 +39,6 @@ Say = Callable[[str], None]
 # BT.601 as it is stored: black at 16, white at 235; the Y of MATLAB's rgb2ycbcr.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 _BLACK = 16 / 255
-
-
-@dataclass(frozen=True, slots=True)
-class EvalOptions:
-    """What to measure, on which pictures, and how they are compared."""
-
-    data: Sequence[Path]
-    methods: MethodOptions = field(default_factory=MethodOptions)
-    noise_sigma_8bit: float = 0.0
-    kernels: Sequence[Path] = ()  # .npy files or their folders
-    clean: bool = False  # take clean pictures for degraded ones
-    grey: bool = False  # before anything else
-    luma: bool = False  # compare luma only, as papers on rain do
-    align: bool = False
-    limit: int | None = None  # pictures of each set
-    csv: Path | None = None
-
-    @property
-    def protocol(self) -> JsonObject:
-        """Return what was asked for, as ``--json`` prints it."""
-        return {
-            "noise_sigma_8bit": self.noise_sigma_8bit,
-            "kernels": [str(path) for path in self.kernels],
-            "clean": self.clean,
-            "grey": self.grey,
-            "luma": self.luma,
-            "align": self.align,
-            "limit": self.limit,
-            "precision": self.methods.engine.precision,
-            "tile": self.methods.engine.tile,
-            "overlap": self.methods.engine.overlap,
-            "pooling": self.methods.engine.pooling,
-            "tta": self.methods.engine.tta,
-            "strength": self.methods.engine.strength,
-        }
 
 
 def evaluate(
@@ -96,7 +59,7 @@ def evaluate(
         ResultError: a method gave values that are not finite.
     """
     _refuse_contradictions(options)
-    device = choose_device(options.methods.engine.device)
+    device = choose_device(options.engine.device)
     degrading = Degrading(options.noise_sigma_8bit, find_kernels(options.kernels), options.clean)
     sets = [
         find_pictures(folder, degrading, grey=options.grey, limit=options.limit)
@@ -106,7 +69,7 @@ def evaluate(
         if pictures.strays:
             say(f"{pictures.name}: {len(pictures.strays)} files without a partner are left out")
     threads = torch.get_num_threads()
-    methods = load_methods(options.methods, sets)
+    methods = load_methods(options.methods, options.engine, sets)
     total = sum(len(pictures.names) for pictures in sets) * len(methods)
     on_step(Step(0, total))
     rows: list[Row] = []

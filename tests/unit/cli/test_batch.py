@@ -13,8 +13,9 @@ from restore_cli.cli import batch as batch_module
 from restore_cli.cli.batch_progress import BatchProgress, JsonBatchProgress, PlainBatchProgress
 from restore_cli.cli.console import Console
 from restore_cli.errors import ImageError
+from restore_cli.jobs.batch.options import BatchOptions
 from restore_cli.jobs.batch.pipeline import Stop
-from restore_cli.jobs.batch.report import BatchEvent, BatchOptions, BatchReport, Item, Outcome
+from restore_cli.jobs.batch.report import BatchEvent, BatchReport, Item, Outcome
 from tests.options import restore_options
 
 ITEM = Item("in/a.png", "a.png", "a.png")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from restore_cli.cli import app as module
-from restore_cli.cli.eval import shortened
+from restore_cli.cli.eval_tables import shortened
 from restore_cli.imaging.image import Image
 from restore_cli.imaging.writing import write_image
 from restore_cli.jobs.eval import run
@@ -58,7 +58,7 @@ def test_options_reach_the_job(calls, tmp_path):
     methods = options.methods
     assert (methods.models, methods.sigmas_8bit) == (("one", "two"), (25,))
     assert [*map(str, [*methods.onnx, *methods.restored])] == ["f.onnx", "r"]
-    assert (list(methods.rivals), methods.engine.tile, methods.engine.tta) == (["nlm"], 256, True)
+    assert (list(methods.rivals), options.engine.tile, options.engine.tta) == (["nlm"], 256, True)
     assert module.run(["eval", "--data", "x", "--sigma", "5", "--sigma", "10", "--noise", "7"]) == 0
     assert calls[1].methods.sigmas_8bit == (5, 10)
     assert module.run(["eval", "--data", "x"]) == 0

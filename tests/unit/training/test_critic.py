@@ -7,8 +7,9 @@ import torch
 from accelerate import Accelerator
 
 from restore_cli.training.critic import Critic
+from restore_cli.training.options import TrainOptions
 from restore_cli.training.run import CHECKPOINT
-from restore_cli.training.trainer import TrainOptions, train
+from restore_cli.training.trainer import train
 from tests.unit.training.test_recipes import narrow
 
 CPU = TrainOptions(device="cpu")

@@ -8,8 +8,9 @@ import torch
 from restore_cli.data.loaders import Phase
 from restore_cli.errors import UsageError
 from restore_cli.training.config import ValidationConfig, load_recipe, recipe_names
+from restore_cli.training.options import TrainOptions
 from restore_cli.training.run import CHECKPOINT, start_run
-from restore_cli.training.trainer import TrainOptions, train
+from restore_cli.training.trainer import train
 
 CPU = TrainOptions(device="cpu")
 

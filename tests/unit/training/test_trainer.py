@@ -18,9 +18,10 @@ from restore_cli.imaging.writing import write_image
 from restore_cli.training import trainer
 from restore_cli.training.config import OptimizerConfig, TrainConfig, ValidationConfig
 from restore_cli.training.objective import Objective
+from restore_cli.training.options import TrainOptions
 from restore_cli.training.run import BEST, CHECKPOINT, LAST
 from restore_cli.training.schedule import ScheduleConfig
-from restore_cli.training.trainer import TrainOptions, train
+from restore_cli.training.trainer import train
 from restore_cli.weights.files import load_model
 from tests.unit.training.conftest import picture
 

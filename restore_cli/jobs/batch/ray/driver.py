@@ -12,11 +12,12 @@ from restore_cli.errors import RestoreError
 from restore_cli.jobs.batch.file_stages import FileStages
 from restore_cli.jobs.batch.input_file import input_file_of
 from restore_cli.jobs.batch.known_results import BatchStoppedError
+from restore_cli.jobs.batch.options import BatchOptions
 from restore_cli.jobs.batch.ray.cluster import WorkerPool, answers, block_size, connected
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker import WorkerSetup
 from restore_cli.jobs.batch.ray.worker_reports import WorkerReports
-from restore_cli.jobs.batch.report import BatchEvent, BatchOptions, Item, Outcome
+from restore_cli.jobs.batch.report import BatchEvent, Item, Outcome
 from restore_cli.jobs.batch.storage.base import scheme_of
 from restore_cli.jobs.restore.targets import as_failure
 

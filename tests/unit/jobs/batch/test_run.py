@@ -16,8 +16,8 @@ from restore_cli.imaging.reading import read_image
 from restore_cli.imaging.writing import encode_image, write_image
 from restore_cli.jobs.batch.claims import LockClaims, claim_key
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
+from restore_cli.jobs.batch.options import BatchOptions
 from restore_cli.jobs.batch.pipeline import Stop
-from restore_cli.jobs.batch.report import BatchOptions
 from restore_cli.jobs.batch.run import restore_batch
 from tests.options import restore_options
 

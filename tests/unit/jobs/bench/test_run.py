@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import DeviceError, WeightsError
 from restore_cli.jobs.bench import run as module
+from restore_cli.jobs.bench.options import BenchOptions
 from restore_cli.jobs.bench.report import Memory
-from restore_cli.jobs.bench.run import BenchOptions, bench
+from restore_cli.jobs.bench.run import bench
 from restore_cli.jobs.bench.subjects import picture
 from restore_cli.jobs.bench.variants import Plain
 from restore_cli.weights.files import load_model
@@ -20,8 +22,7 @@ def options(narrow_model_file):
         models=(str(narrow_model_file),),
         sizes=((50, 35), (24, 16)),
         repeats=2,
-        device="cpu",
-        precision="fp32",
+        engine=EngineOptions(device="cpu", precision="fp32"),
         memory=False,
     )
 
@@ -82,7 +83,7 @@ def test_our_own_lack_of_memory_is_an_error(options, monkeypatch):
 
 def test_errors(options, tmp_path):
     with pytest.raises(DeviceError):
-        bench(replace(options, device="cuda:99"))
+        bench(replace(options, engine=EngineOptions(device="cuda:99")))
     with pytest.raises(WeightsError, match="no model is called"):
         bench(replace(options, models=("nope",)))
     pytest.importorskip("onnxruntime")
@@ -101,6 +102,7 @@ def test_windows_of_local_means_are_noted(options, monkeypatch):
     assert run.is_random
     assert run.notes[0] == "mprnet: published size, random weights"
     assert "--pooling global makes them agree" in run.notes[1]
-    (run,) = bench(replace(options, pooling="global", tile=0)).runs
+    engine = replace(options.engine, pooling="global", tile=0)
+    (run,) = bench(replace(options, engine=engine)).runs
     assert len(run.notes) == 1
     assert run.variant("restore").max_difference < 1e-4

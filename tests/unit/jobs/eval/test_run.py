@@ -12,16 +12,17 @@ from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import ImageError, ResultError, UsageError, WeightsError
 from restore_cli.imaging.reading import read_image
 from restore_cli.jobs.eval import methods as module
-from restore_cli.jobs.eval.methods import MethodOptions, load_methods
+from restore_cli.jobs.eval.methods import load_methods
+from restore_cli.jobs.eval.options import EvalOptions, MethodOptions
 from restore_cli.jobs.eval.pictures import Degrading, find_pictures
-from restore_cli.jobs.eval.run import EvalOptions, evaluate
+from restore_cli.jobs.eval.run import evaluate
 from tests.unit.methods.test_onnx_session import network
 
 
 def measured(data, *, how=None, precision="auto", **methods):
     engine = EngineOptions(device="cpu", precision=precision)
-    chosen = MethodOptions(engine=engine, **methods)
-    return evaluate(EvalOptions(data=[data], methods=chosen, **(how or {})))
+    chosen = MethodOptions(**methods)
+    return evaluate(EvalOptions(data=[data], methods=chosen, engine=engine, **(how or {})))
 
 
 def test_the_engine_is_measured_as_users_run_it(tmp_path, save, narrow_model_file):
@@ -84,7 +85,7 @@ def test_networks_are_padded_no_more_than_they_need(tmp_path, save):
     pictures = find_pictures(tmp_path / "set", Degrading(as_they_are=True))
     blind = network(tmp_path / "blind.onnx")
     methods = load_methods(
-        MethodOptions(onnx=[file, blind], engine=EngineOptions(device="cpu")), [pictures]
+        MethodOptions(onnx=[file, blind]), EngineOptions(device="cpu"), [pictures]
     )
     for method, multiple_of in zip(methods, (2, 1), strict=True):
         even, odd = pictures.samples()

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from models import create_model
+from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import ResultError, UsageError, WeightsError
-from restore_cli.jobs.bench.run import BenchOptions, bench
+from restore_cli.jobs.bench.options import BenchOptions
+from restore_cli.jobs.bench.run import bench
 from restore_cli.jobs.export import run as module
 from restore_cli.jobs.export.run import export_onnx
 from restore_cli.methods.onnx_session import OnnxSession
@@ -164,7 +166,7 @@ def test_an_exported_file_is_known_to_the_benchmark(write, tmp_path):
         models=(str(source),),
         sizes=((33, 20),),
         repeats=1,
-        device="cpu",
+        engine=EngineOptions(device="cpu"),
         against=(tmp_path / "m.onnx",),
         memory=False,
     )

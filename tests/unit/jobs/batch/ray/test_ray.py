@@ -14,6 +14,7 @@ import pytest
 from restore_cli.errors import DeviceError, ImageError, UsageError, WeightsError
 from restore_cli.jobs.batch.claims import LockClaims
 from restore_cli.jobs.batch.journal import JOURNAL_NAME
+from restore_cli.jobs.batch.options import BatchOptions
 from restore_cli.jobs.batch.pipeline import Stop
 from restore_cli.jobs.batch.ray import cluster as ray_cluster
 from restore_cli.jobs.batch.ray import driver as ray_engine
@@ -21,7 +22,7 @@ from restore_cli.jobs.batch.ray.cluster import WorkerPool, block_size
 from restore_cli.jobs.batch.ray.messages import Answer, Task
 from restore_cli.jobs.batch.ray.worker import BatchWorker
 from restore_cli.jobs.batch.record import Record
-from restore_cli.jobs.batch.report import BatchOptions, Item, Outcome
+from restore_cli.jobs.batch.report import Item, Outcome
 from restore_cli.jobs.batch.run import restore_batch
 from tests.options import restore_options
 

@@ -1,7 +1,8 @@
-"""Defaults from files: ./restore.toml, then the user's own config.toml.
+"""Reads defaults of options from ./restore.toml and the user's own config.toml.
 
-Keys are the long options without their dashes, with ``-`` or ``_``. At the top of the file they
-hold for every command that has them, in a table named after a command for that one::
+Keys are the long options without their leading dashes, with ``-`` or ``_``. At the top of a file
+they hold for every command that has them. In a table named after a command they hold for that
+command only::
 
     device = "cuda"
 
@@ -21,62 +22,40 @@ from restore_cli.errors import UsageError
 
 PROJECT_FILE = "restore.toml"
 
-# What a file may set: how to restore, but never what to overwrite.
-RESTORING_KEYS = frozenset(
-    {
-        "model",
-        "device",
-        "precision",
-        "tile",
-        "overlap",
-        "pooling",
-        "max_memory",
-        "tta",
-        "strength",
-        "format",
-        "quality",
-        "bit_depth",
-        "strip_metadata",
-        "progress",
-        "quiet",
-        "verbose",
-    }
+SETTINGS_HELP = (
+    "Options may also be set as RESTORE_<OPTION> in the environment, in ./restore.toml"
+    " or in the user's restore/config.toml, in this order."
 )
 
-COMMAND_KEYS: Mapping[str, frozenset[str]] = {
-    "deblur": RESTORING_KEYS,
-    "denoise": RESTORING_KEYS,
-    "derain": RESTORING_KEYS,
-    "enhance": RESTORING_KEYS,
-    "upscale": RESTORING_KEYS | {"scale"},
-    "batch": RESTORING_KEYS,
-    "train": frozenset({"device", "progress", "quiet", "verbose"}),
-}
-
+Keys = Mapping[str, frozenset[str]]  # command → what files may set for it, with "_"
 Value = str | int | float | bool
 
 
 def user_file() -> Path:
-    """Return where the user's own defaults live, after the XDG base directory specification."""
+    """Return the path of the user's own file, by the XDG base directory specification."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / "restore" / "config.toml"
 
 
-def load(command: str) -> dict[str, Value]:
-    """Return the defaults the files set for a command; nothing if it takes none.
+def load(command: str, keys: Keys) -> dict[str, Value]:
+    """Return the defaults that the files set for a command.
+
+    Args:
+        command: its name. For a command that is not among the keys, no file is read.
+        keys: for each command, the options that files may set.
 
     Raises:
         UsageError: a file is no TOML, or sets something there is no option for.
     """
-    if command not in COMMAND_KEYS:
+    if command not in keys:
         return {}
     values: dict[str, Value] = {}
     for path in (user_file(), Path(PROJECT_FILE)):
-        values |= _from_file(path, command)
+        values |= _from_file(path, command, keys)
     return values
 
 
-def _from_file(path: Path, command: str) -> dict[str, Value]:
+def _from_file(path: Path, command: str, keys: Keys) -> dict[str, Value]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -87,17 +66,16 @@ def _from_file(path: Path, command: str) -> dict[str, Value]:
     tables: dict[str, dict[str, Value]] = {}
     for key, value in content.items():
         if isinstance(value, dict):
-            if key not in COMMAND_KEYS:
-                raise _unknown(path, f"[{key}]", COMMAND_KEYS)
-            allowed = COMMAND_KEYS[key]
+            if key not in keys:
+                raise _unknown(path, f"[{key}]", keys)
             tables[key] = dict(
-                _entry(path, name, entry, allowed, f"{key}.") for name, entry in value.items()
+                _entry(path, name, entry, keys[key], f"{key}.") for name, entry in value.items()
             )
         else:
-            allowed = frozenset().union(*COMMAND_KEYS.values())
+            allowed = frozenset().union(*keys.values())
             name, entry = _entry(path, key, value, allowed)
             common[name] = entry
-    accepted = {name: value for name, value in common.items() if name in COMMAND_KEYS[command]}
+    accepted = {name: value for name, value in common.items() if name in keys[command]}
     return accepted | tables.get(command, {})
 
 

@@ -1,7 +1,7 @@
-"""How the C library gives memory to tensors, which are tens of megabytes each: without page faults.
+"""Tunes malloc of the C library for tensors, so that they cost fewer page faults.
 
-glibc takes a block of that size from the system and gives it back when it is freed; each of its
-pages is then cleared and mapped again, 4 KiB at a time.
+A tensor is tens of megabytes large. glibc takes such a block from the system and gives it back when
+it is freed. For the next block, the system clears and maps each page again, 4 KiB at a time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 TUNABLES = "GLIBC_TUNABLES"
 
-# With pages of 2 MiB that costs next to nothing, and nothing is left of what was freed: two tiles
-# of 768² in bf16 took 695 instead of 925 MiB as below in the same time (`mprnet-wide-deblur`), 420
-# instead of 480 (`mimo-unet-deblur`), 740 instead of 1000 (`mprnet-local-denoise`).
+# With pages of 2 MiB this costs next to nothing, and freed memory goes back to the system at once.
+# Two tiles of 768² in bf16 took as long as with the settings below, and less memory: 695 instead of
+# 925 MiB (`mprnet-wide-deblur`), 420 instead of 480 (`mimo-unet-deblur`), 740 instead of 1000
+# (`mprnet-local-denoise`).
 _HUGE_PAGES = ":".join(
     (
         "glibc.malloc.hugetlb=1",
@@ -22,13 +23,14 @@ _HUGE_PAGES = ":".join(
         "glibc.malloc.tcache_count=0",
     )
 )
-_HUGE_PAGES_SINCE = (2, 35)  # glibc can ask for them
+_HUGE_PAGES_SINCE = (2, 35)  # the first glibc that can ask for them
 _SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
-# Elsewhere freed memory is kept: restoring 12 megapixels took 15.6 instead of 22.9 s, at a peak of
-# 1853 instead of 1600 MiB (tests/benchmarks/large_images.py). The per-thread cache would keep the
-# end of each aligned block, without which the freed block is too short for the next of its size: 3
-# megapixels in fp32 took 1454 MiB with it, 1197 without.
+# Without huge pages, freed memory is kept for the next tensor: restoring 12 megapixels took 15.6
+# instead of 22.9 s, at a peak of 1853 instead of 1600 MiB (tests/benchmarks/large_images.py). The
+# cache of each thread is off: it would keep the end of each aligned block, and the rest would be
+# too short for the next block of that size. 3 megapixels in fp32 took 1454 MiB with it, 1197
+# without.
 _KEEP_FREED = ":".join(
     (
         "glibc.malloc.mmap_threshold=1073741824",
@@ -37,19 +39,19 @@ _KEEP_FREED = ":".join(
     )
 )
 
-# Those that run a network over tensors of tens of megabytes. `bench` compares with programs that do
-# not set this, but what it plans is for commands that do.
+# The commands that run a network over large tensors. `bench` is not among them, because it compares
+# with programs that do not tune malloc. `bench --plan` is: it predicts for these commands.
 _COMMANDS = ("deblur", "denoise", "derain", "enhance", "upscale", "batch", "eval")
 
 
 def avoid_page_faults(arguments: list[str]) -> None:
-    """Start the program anew with the C library told how to get memory, where that helps.
+    """Start the program anew with malloc tuned, for commands that gain from it.
 
-    The limits are read when a process begins, so there is no way to set them from inside. Does
-    nothing where the user has set any, and outside Linux with glibc.
+    glibc reads its settings when a process starts, so a running program cannot change them. Does
+    nothing where the user has set any of them, or on a system without Linux and glibc.
 
     Args:
-        arguments: of the program.
+        arguments: the program's, without its name.
     """
     plans = arguments[:1] == ["bench"] and "--plan" in arguments
     if TUNABLES in os.environ or not (plans or set(arguments[:1]) & set(_COMMANDS)):
@@ -62,10 +64,10 @@ def avoid_page_faults(arguments: list[str]) -> None:
 
 
 def tunables(glibc: tuple[int, ...], setting: Path = _SETTING) -> str:
-    """Return what to tell the C library.
+    """Return the settings of malloc that suit this machine.
 
     Args:
-        glibc: its version.
+        glibc: the version of the C library.
         setting: the file in which Linux says whether memory may have huge pages.
     """
     try:
@@ -78,7 +80,7 @@ def tunables(glibc: tuple[int, ...], setting: Path = _SETTING) -> str:
 
 
 def _glibc_version() -> tuple[int, ...] | None:
-    """Return the version of the C library; None if it is another one."""
+    """Return the version of glibc; None if the C library is another one."""
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
         return tuple(map(int, version.split("."))) if name == "glibc" else None

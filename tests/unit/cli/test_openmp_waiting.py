@@ -4,25 +4,25 @@ import sys
 
 import pytest
 
-from restore_cli.cli import threads
+from restore_cli.cli import openmp_waiting
 
 
 @pytest.fixture(autouse=True)
 def chosen_by_nobody(monkeypatch):
-    for name in threads._CHOSEN_BY_USER:
+    for name in openmp_waiting._CHOSEN_BY_USER:
         monkeypatch.setenv(name, "")  # put back, whatever the test does to it
         monkeypatch.delenv(name)
 
 
 def test_threads_sleep():
-    threads.wait_asleep()
+    openmp_waiting.let_waiting_threads_sleep()
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
-@pytest.mark.parametrize("name", threads._CHOSEN_BY_USER)
+@pytest.mark.parametrize("name", openmp_waiting._CHOSEN_BY_USER)
 def test_never_against_the_user(name, monkeypatch):
     monkeypatch.setenv(name, "7")
-    threads.wait_asleep()
+    openmp_waiting.let_waiting_threads_sleep()
     assert os.environ[name] == "7"
     assert name == "OMP_WAIT_POLICY" or "OMP_WAIT_POLICY" not in os.environ
 
