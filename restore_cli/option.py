@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])?i?B?", re.IGNORECASE)
-_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})", re.IGNORECASE)
+_MEMORY = r"(\d+(?:\.\d+)?)\s*([KMGT])?i?B?"
+_SIZE = r"([1-9]\d{0,5})x([1-9]\d{0,5})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def picture_size(text: str) -> tuple[int, int]:
     Raises:
         ValueError: the text is no such size.
     """
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text, re.IGNORECASE)
     if match is None:
         raise ValueError(f"{text!r} is no size such as 1280x720")
     return int(match[1]), int(match[2])
@@ -72,7 +72,7 @@ def memory_size(text: str) -> int:
     Raises:
         ValueError: the text is no such size, or the size is 0.
     """
-    match = _MEMORY.fullmatch(text.strip())
+    match = re.fullmatch(_MEMORY, text.strip(), re.IGNORECASE)
     power = "KMGT".index(match[2].upper()) + 1 if match and match[2] else 0
     size = int(float(match[1]) * 1024**power) if match else 0
     if not size:

@@ -33,7 +33,7 @@ BATCH_EXAMPLES = f"""
 \b
 Examples:
   restore batch photos/                        writes photos_deblur/, the tree kept
-  restore batch photos/                        once more: does what is not done yet
+  restore batch photos/                        once more: restores what is missing
   restore batch scans/ --task denoise -o clean/ --format png --exclude 'drafts/*'
   find . -name '*.jpg' -print0 | restore batch - -0 -o sharp/
   restore batch inbox/ -o sharp/ --watch       until Ctrl-C
@@ -95,8 +95,8 @@ def batch(
 ) -> None:
     """Restore folder trees of photographs.
 
-    What is done is written down in DIR/.restore-journal.jsonl. The same command, run again, does
-    what is not done yet: new and changed files, or all of them after a change of model or options.
+    Finished files are written down in DIR/.restore-journal.jsonl. Run again, the same command
+    restores the rest: new and changed files, or all files after a change of model or options.
     Several such commands at a time share the work.
     """
     named = _listed(paths, nul=null)

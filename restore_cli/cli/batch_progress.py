@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from restore_cli.cli.console import Console
 from restore_cli.cli.progress import JSON_INTERVAL_S, PLAIN_INTERVAL_S, clock, new_bar
-from restore_cli.jobs.batch.report import BatchEvent, Outcome
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from restore_cli.jobs.batch.report import BatchEvent, Outcome
 
 
 @contextmanager

@@ -30,11 +30,11 @@ def bench(
     ] = False,
     display: NoProgress,
 ) -> None:
-    """Time networks against the published way to run them, and this machine.
+    """Time networks, compared with the published code and with what this machine can do.
 
-    Variants: restore is this program's engine; plain is the published network's own forward,
-    eager, in fp32, over the whole picture. GFLOP/s count the published network's arithmetic, so
-    that fewer operations show as speed; the ceiling is that of a 3x3 convolution in the same
+    Variants: restore is this program's engine. plain is the network as published: eager, in fp32,
+    over the whole picture. GFLOP/s count the operations of the published network, so an engine that
+    needs fewer shows as faster. The ceiling is the speed of a 3x3 convolution in the same
     precision, measured in the same rounds.
     """
     if plan:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -56,6 +55,8 @@ def load(command: str, keys: Keys) -> dict[str, Value]:
 
 
 def _from_file(path: Path, command: str, keys: Keys) -> dict[str, Value]:
+    import tomllib  # seldom needed
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

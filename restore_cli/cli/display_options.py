@@ -1,4 +1,8 @@
-"""Options that every command shares: how it shows results, progress and errors."""
+"""Options that every command shares: how it shows results, progress and errors.
+
+They are set on the console while the command line is read, so that an error in a later option shows
+as asked for.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from restore_cli.option import Changed, Option
 
 
 def _set(name: str) -> Callable[[bool | str], None]:
-    """Return what keeps the value of an option on the console, for errors in later options, too."""
+    """Return a function that sets a value on the console."""
 
     def keep(value: bool | str) -> None:
         setattr(console, name, value)
@@ -29,7 +33,7 @@ Debug = Annotated[bool, Option("Show the traceback of an error.", env=True, earl
 
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
-    """Says how a command shows what it does."""
+    """Says how a command shows results, progress and errors."""
 
     json: Annotated[bool, Option("Print JSON.", early=_set("json"))] = False
     progress: Annotated[

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from restore_cli.cli.console import Console, rich_console
-from restore_cli.jobs.restore.report import Event, FileResult, OnEvent
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
+
+    from restore_cli.jobs.restore.report import Event, FileResult, OnEvent
 
 PLAIN_INTERVAL_S = 5.0
 JSON_INTERVAL_S = 0.5

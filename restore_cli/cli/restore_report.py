@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from restore_cli.cli.console import console
-from restore_cli.jobs.restore.report import FileResult, RestoreReport
+
+if TYPE_CHECKING:
+    from restore_cli.jobs.restore.report import FileResult, RestoreReport
 
 
 def show(report: RestoreReport) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +25,7 @@ Examples:
                                                      sharp photos; the blur is made on the fly
   restore train --recipe my.toml --data photos/ --set optimizer.lr=2e-4
   restore train --model mimo --data photos/ --check-data
-Stopped at any time, the same command goes on where it was.
+Stop it at any time; the same command goes on from there.
 """
 
 
@@ -42,7 +41,7 @@ def train(
     check_data: Annotated[bool, Option("List what would be trained on, and stop.")] = False,
     display: DisplayOptions,
 ) -> None:
-    """Train or fine-tune a network; resumes by itself."""
+    """Train or fine-tune a network; the same command resumes a run that was stopped."""
     if check_data:
         _list_data(data)
         return
@@ -73,6 +72,8 @@ def _recipe(options: RecipeOptions) -> TrainConfig:
 
 def _overrides(settings: Sequence[str], steps: int | None) -> dict[str, object]:
     """Return dotted keys → values; a value is read as TOML, or taken as text."""
+    import tomllib
+
     values: dict[str, object] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")

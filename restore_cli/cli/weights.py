@@ -1,4 +1,4 @@
-"""Defines the commands of ``restore weights``: bring models in and out, and see what is here."""
+"""Defines the commands of ``restore weights``: import, export, download, check and list."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def export_weights(
     output: Annotated[
         Path, Option("The file to write; replaced if it exists.", short="-o", metavar="FILE")
     ],
-    official: Annotated[bool, Option("In the layout of the published checkpoints.")] = False,
+    official: Annotated[bool, Option("Use the layout of the published checkpoints.")] = False,
     display: JsonQuietDebug,
 ) -> None:
-    """Write a model as the authors' own programs read it.
+    """Write a model in a file that its authors' own programs can read.
 
-    PSS-NSC becomes a TensorFlow checkpoint, FILE.index and FILE.data-00000-of-00001; the others
-    become PyTorch files. Prints what was written.
+    PSS-NSC becomes a TensorFlow checkpoint, FILE.index and FILE.data-00000-of-00001. The others
+    become PyTorch files. Prints the names of the files.
     """
     if not official:
         raise UsageError("no layout is named", hint="there is one: --official")
@@ -103,7 +103,7 @@ def fetch_weights(
         typer.Argument(metavar="URL|NAME", help="An address, or a model's name on the mirror."),
     ],
     *,
-    sha256: Annotated[str, Option("What the file must be, as sha256sum prints it.", metavar="HEX")],
+    sha256: Annotated[str, Option("SHA-256 of the file, as sha256sum prints it.", metavar="HEX")],
     output: Annotated[
         Path | None,
         Option("A file or a folder; default: the cache folder.", short="-o", metavar="OUT"),
@@ -111,14 +111,14 @@ def fetch_weights(
     mirror: Annotated[
         str,
         Option(
-            "Address in place of scheme and host; also set by RESTORE_MIRROR.",
+            "Address that replaces scheme and host; also set by RESTORE_MIRROR.",
             metavar="URL",
             env=True,
         ),
     ] = "",
     display: JsonQuietDebug,
 ) -> None:
-    """Download weights; goes on where it broke off, keeps nothing that is not as expected.
+    """Download weights and check them; a download that was interrupted goes on.
 
     Prints where the file is. Proxies are taken from HTTPS_PROXY and NO_PROXY.
     """
@@ -126,7 +126,7 @@ def fetch_weights(
     from restore_cli.weights.header import SUFFIX
     from restore_cli.weights.store import cache_dir
 
-    path = fetch(source, sha256, output=output, mirror=mirror, on_bytes=_Transfer())
+    path = fetch(source, sha256, output=output, mirror=mirror, on_bytes=_DownloadProgress())
     if path.parent == cache_dir():
         console.info(f"use it with --model {path.stem}")
     elif path.suffix != SUFFIX:
@@ -151,7 +151,7 @@ def verify_weights(
     *,
     display: JsonQuietDebug,
 ) -> None:
-    """Check that weights are what their cards say, byte by byte; exits with 4 if not."""
+    """Check weights against the checksums on their cards; exits with 4 if any differ."""
     from restore_cli.weights.catalog import BUNDLED
     from restore_cli.weights.header import SUFFIX
     from restore_cli.weights.inventory import verify
@@ -197,7 +197,7 @@ def path_of_weights(
 @weights_app.command("list", epilog=LIST_EXAMPLES)
 @with_groups
 def list_weights(*, display: JsonDebug) -> None:
-    """List the weights on this machine: where, how large, under which licence."""
+    """List the weights on this machine: place, size and licence."""
     from restore_cli.weights.inventory import held_files
 
     held = held_files()
@@ -209,8 +209,8 @@ def list_weights(*, display: JsonDebug) -> None:
     console.table(columns, rows)
 
 
-class _Transfer:
-    """Prints now and then how much of a download is here."""
+class _DownloadProgress:
+    """Prints now and then how much is downloaded."""
 
     def __init__(self) -> None:
         self.said_s = time.monotonic()

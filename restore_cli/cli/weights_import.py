@@ -41,13 +41,14 @@ class ImportOptions:
     task: Annotated[
         Literal["deblur", "denoise", "derain", "enhance", "upscale"] | None,
         Option(
-            "deblur, denoise, derain, enhance or upscale; default: as its name tells.",
+            "What it is for: deblur, denoise, derain, enhance or upscale; default: by the name of"
+            " the file.",
             metavar="TASK",
         ),
     ] = None
     name: Annotated[
         str | None,
-        Option("What to call it; default: after network and file.", metavar="NAME"),
+        Option("Name of the model; default: made from the network and the file.", metavar="NAME"),
     ] = None
     overwrite: Annotated[bool, Option("Replace another model of that name.")] = False
 
@@ -77,7 +78,7 @@ def import_weights(
     target = _target(card.name, importing, str(card.training["imported_sha256"]))
     console.note(f"licence of these weights: {card.licence}")
     if card.task == UNKNOWN_TASK:
-        console.note("what it is for cannot be told; say it with --task")
+        console.note("its task is unknown; name it with --task")
     card = save_model(target, imported.model, card)
     sizes = ", ".join(f"{key} {value}" for key, value in card.config.items())
     count = f"{imported.parameters:,} parameters"

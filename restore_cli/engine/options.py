@@ -10,7 +10,7 @@ from restore_cli.option import Option
 
 MIN_TILE = 64  # pixels a side
 
-_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+_DEVICE = r"auto|cpu|cuda(:\d+)?|mps"
 
 
 def device_name(text: str) -> str:
@@ -19,7 +19,7 @@ def device_name(text: str) -> str:
     Raises:
         ValueError: no device has such a name.
     """
-    if not _DEVICE.fullmatch(text):
+    if not re.fullmatch(_DEVICE, text):
         raise ValueError(f"{text!r} is none of auto, cpu, cuda, cuda:N, mps")
     return text
 
@@ -88,7 +88,7 @@ class EngineOptions:
     overlap: Annotated[
         int | Literal["auto"],
         Option(
-            "Pixels of context around a tile; auto: what its weights were measured to need.",
+            "Pixels of context around a tile; auto: as many as the model was measured to need.",
             metavar="auto|N",
             parse=overlap_width,
             setting=True,
@@ -97,8 +97,8 @@ class EngineOptions:
     pooling: Annotated[
         Literal["auto", "local", "global"],
         Option(
-            "Where channel attention (MPRNet, MIRNet) takes its means: local: over windows of its"
-            " training patches' size; global: over the whole image or tile; auto: local.",
+            "Where channel attention (MPRNet, MIRNet) takes its means; local: over windows as large"
+            " as its training patches; global: over the whole image or tile; auto: local.",
             metavar="auto|local|global",
             setting=True,
         ),

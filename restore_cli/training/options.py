@@ -12,7 +12,7 @@ from typing import Annotated
 from restore_cli.engine.options import Device
 from restore_cli.option import Option
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_DURATION = r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?"
 
 
 def duration(text: str) -> float:
@@ -21,7 +21,7 @@ def duration(text: str) -> float:
     Raises:
         ValueError: the text is no duration.
     """
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if not text or match is None:
         raise ValueError(f"{text!r} is no time such as 90s, 30m or 1h30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())

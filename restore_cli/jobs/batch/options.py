@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from restore_cli.option import Option
 
-_SHARD = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,5})")
+_SHARD = r"([1-9]\d{0,5})/([1-9]\d{0,5})"
 
 
 class Shard(NamedTuple):
@@ -28,7 +28,7 @@ def shard(text: str) -> Shard:
     Raises:
         ValueError: the text is no such part, or K is not from 1 to N.
     """
-    match = _SHARD.fullmatch(text)
+    match = re.fullmatch(_SHARD, text)
     if match is None or int(match[1]) > int(match[2]):
         raise ValueError(f"{text!r} is no shard such as 1/4, counted from 1")
     return Shard(int(match[1]), int(match[2]))
@@ -51,7 +51,7 @@ class BatchOptions:
     ] = ()
     base: Annotated[
         str | None,
-        Option("Name results by the paths of their inputs in this folder.", metavar="DIR"),
+        Option("Name results by the paths of their inputs relative to this folder.", metavar="DIR"),
     ] = None
     shard: Annotated[
         tuple[int, int],
@@ -61,14 +61,14 @@ class BatchOptions:
             parse=shard,
         ),
     ] = Shard(1, 1)
-    retry_failed: Annotated[bool, Option("Try again what failed before, too.")] = False
+    retry_failed: Annotated[bool, Option("Also try again files that failed before.")] = False
     fail_fast: Annotated[bool, Option("Stop at the first failure.")] = False
-    watch: Annotated[bool, Option("Go on with what arrives, until stopped by Ctrl-C.")] = False
+    watch: Annotated[bool, Option("Go on with files that arrive later, until Ctrl-C.")] = False
     poll_s: Annotated[
         float,
         Option(
-            "With --watch, the time between two looks; a file that changes from one to the next"
-            " waits.",
+            "With --watch, seconds between two looks at the folders; a file that changed since the"
+            " last look waits.",
             name="poll",
             metavar="SECONDS",
             min=0.1,

@@ -35,22 +35,26 @@ class BenchOptions:
             parse=picture_size,
         ),
     ] = ((512, 512),)
-    repeats: Annotated[int, Option("Rounds of which to take medians.", metavar="N", min=1)] = 5
+    repeats: Annotated[
+        int, Option("Rounds; figures are medians over them.", metavar="N", min=1)
+    ] = 5
     against: Annotated[
         Sequence[Path],
-        Option("Time this network in ONNX Runtime too; may be repeated.", metavar="FILE.onnx"),
+        Option("Also time this network in ONNX Runtime; may be repeated.", metavar="FILE.onnx"),
     ] = ()
     sigma_8bit: Annotated[
         float,
         Option(
-            "Noise, of 255, that --against networks are told.", name="sigma", metavar="N", min=0
+            "Noise level, of 255, that networks of --against are given.",
+            name="sigma",
+            metavar="N",
+            min=0,
         ),
     ] = 25.0
-    memory: Annotated[bool, Option("Measure peaks too, each in its own process.")] = (
+    memory: Annotated[bool, Option("Also measure peak memory, each in its own process.")] = (
         True  # one more call of each variant
     )
     max_memory_bytes: MaxMemory = None  # for the whole process; read by predictions only
-    # Another program knows nothing of overlaps, and what changes pixels is not to be timed.
     engine: Annotated[EngineOptions, Changed(overlap=None, tta=None, strength=None)] = field(
         default_factory=EngineOptions
     )

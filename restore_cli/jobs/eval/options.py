@@ -32,8 +32,8 @@ class MethodOptions:
     models: Annotated[
         Sequence[str],
         Option(
-            "A model's name or a weights file; may be repeated. Default, where no other method is"
-            " named either: the task's.",
+            "A model's name or a weights file; may be repeated. Default, if no other method is"
+            " named: the model of the task.",
             short="-m",
             name="model",
             metavar="MODEL",
@@ -42,27 +42,28 @@ class MethodOptions:
     task: Annotated[
         Literal["deblur", "denoise", "derain", "enhance"] | None,
         Option(
-            "Whose default model to take: deblur, denoise, derain or enhance; default: told by"
-            " --noise, --kernels or the folders' names.",
+            "Task whose default model is measured: deblur, denoise, derain or enhance; default: by"
+            " --noise, --kernels or the names of the folders.",
             metavar="TASK",
         ),
     ] = None
     onnx: Annotated[
         Sequence[Path],
-        Option("Measure this network in ONNX Runtime too; may be repeated.", metavar="FILE.onnx"),
+        Option("Also measure this network in ONNX Runtime; may be repeated.", metavar="FILE.onnx"),
     ] = ()
     restored: Annotated[
         Sequence[Path],
         Option(
-            "Measure pictures restored elsewhere, found by their names; may be repeated.",
+            "Also measure pictures that another program restored, found by their names; may be"
+            " repeated.",
             metavar="DIR",
         ),
     ] = ()
     rivals: Annotated[
         Sequence[Rival],
         Option(
-            "Measure a classical method too: nlm (OpenCV's non-local means, in 8 bit), wiener or"
-            " richardson-lucy (told the kernel of --kernels); may be repeated.",
+            "Also measure a classical method: nlm (OpenCV's non-local means, in 8 bit), wiener or"
+            " richardson-lucy (both with the kernel of --kernels); may be repeated.",
             name="rival",
             metavar="NAME",
             parse=rival_name,
@@ -71,8 +72,8 @@ class MethodOptions:
     sigmas_8bit: Annotated[
         Sequence[float],
         Option(
-            "Noise, of 255, that --onnx networks and --rival are told; may be repeated; default:"
-            " that of --noise.",
+            "Noise level, of 255, that networks of --onnx and methods of --rival are given; may be"
+            " repeated; default: that of --noise.",
             name="sigma",
             metavar="N",
             min=0,
@@ -96,7 +97,8 @@ class EvalOptions:
     noise_sigma_8bit: Annotated[
         float,
         Option(
-            "Add Gaussian noise, of 255, to clean pictures, the i-th with seed i from 0.",
+            "Add Gaussian noise of this level, of 255, to clean pictures; the seed of the first is"
+            " 0, of the next 1, and so on.",
             name="noise",
             metavar="SIGMA",
             min=0,
