@@ -31,7 +31,7 @@ Path = tuple[str, ...]  # a parameter, then fields: ("restoring", "engine", "til
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One place for a value: a parameter of a command, or a field of a group."""
+    """Describes a place for a value: a parameter of a command, or a field of a group."""
 
     path: Path
     type: Hint
@@ -53,7 +53,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One option of a command, and the slot that takes its value."""
+    """Names an option of a command and the slot that takes its value."""
 
     slot: Slot
     option: Option

@@ -13,7 +13,7 @@ _SHARD = r"([1-9]\d{0,5})/([1-9]\d{0,5})"
 
 
 class Shard(NamedTuple):
-    """One part of the work, counted from 1, and the number of all parts."""
+    """Names one part of the work, counted from 1, of how many parts."""
 
     part: int
     parts: int
