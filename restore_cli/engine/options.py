@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from restore_cli.option import Option
 
@@ -113,3 +113,15 @@ class EngineOptions:
         float,
         Option("How much of the correction to apply.", metavar="X", min=0.0, max=1.0, setting=True),
     ] = 1.0
+
+
+class EngineKeywords(TypedDict, total=False):
+    """The fields of :class:`EngineOptions` as keyword arguments."""
+
+    device: str
+    precision: Literal["auto", "fp32", "fp16", "bf16"]
+    tile: int | Literal["auto"]
+    overlap: int | Literal["auto"]
+    pooling: Literal["auto", "local", "global"]
+    tta: bool
+    strength: float

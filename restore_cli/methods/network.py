@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,7 @@ def load_restorer(model: str, options: EngineOptions, *, check: bool) -> Restore
     """
     from restore_cli.engine.restorer import Restorer
 
-    return Restorer(model, check=check, **asdict(options))
+    return Restorer(model, options, check=check)
 
 
 def load_network(model: str, options: EngineOptions, task: str) -> NetworkMethod:

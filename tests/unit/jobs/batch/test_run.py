@@ -28,7 +28,7 @@ class FakeRestorer:
     made = 0
     error = None
 
-    def __init__(self, model, **options):
+    def __init__(self, model, options, **keywords):
         FakeRestorer.made += 1
         self.card = SimpleNamespace(name="narrow")
         self.device, self.precision = "cpu", "fp32"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,8 +21,8 @@ class FakeRestorer:
     seen: list
     error = None
 
-    def __init__(self, model, **options):
-        self.made.append((model, options))
+    def __init__(self, model, options, **keywords):
+        self.made.append((model, dataclasses.asdict(options) | keywords))
         self.card = SimpleNamespace(name="narrow")
         self.device, self.precision = "cpu", "fp32"
 

@@ -26,7 +26,7 @@ class FakeRestorer:
     seen: list
     change = staticmethod(lambda pixels: pixels * np.float32(0.9))
 
-    def __init__(self, model, **options):
+    def __init__(self, model, options, **keywords):
         self.card = SimpleNamespace(name="narrow")
         self.device, self.precision = "cpu", "fp32"
         self.max_memory_bytes = None

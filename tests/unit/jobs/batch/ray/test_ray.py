@@ -97,7 +97,7 @@ def test_blocks_are_as_many_as_ray_bears():
 class FakeRestorer:
     """Darkens."""
 
-    def __init__(self, model, **options):
+    def __init__(self, model, options, **keywords):
         self.card = SimpleNamespace(name="narrow")
         self.device, self.precision = "cpu", "fp32"
 
