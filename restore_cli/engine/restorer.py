@@ -16,10 +16,8 @@ from torch import Tensor
 
 from models import ARCHITECTURES, RestorationModel
 from models.registry import make_config, size_rule
-from restore_cli.engine.arguments import refuse_bad_options, smallest_tile
+from restore_cli.engine.backends.pytorch.runners import BatchRunner, CoreRunner, Runner
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
-from restore_cli.engine.checks import ColourCheck, agrees
-from restore_cli.engine.coarse_to_fine import restore_scales, scale_sizes
 from restore_cli.engine.device import (
     DTYPES,
     Precision,
@@ -28,7 +26,7 @@ from restore_cli.engine.device import (
     choose_precision,
 )
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels.by_dtype import kernels_for
+from restore_cli.engine.kernels.selection import kernels_for
 from restore_cli.engine.loading import for_inference, loaded, where
 from restore_cli.engine.memory import (
     ENOUGH_BYTES,
@@ -39,16 +37,18 @@ from restore_cli.engine.memory import (
     first_tile,
     with_smaller_tiles,
 )
+from restore_cli.engine.multi_scale import restore_scales, scale_sizes
+from restore_cli.engine.option_checks import refuse_bad_options, smallest_tile
 from restore_cli.engine.padding import crop_like, pad_to_multiple
-from restore_cli.engine.runners import BatchRunner, CoreRunner, Runner
-from restore_cli.engine.streaming import (
+from restore_cli.engine.pixel_sources import (
     ArraySource,
     MirroredSource,
     PixelSource,
     middle,
     without_border,
 )
-from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
+from restore_cli.engine.result_checks import ColourCheck, agrees
+from restore_cli.engine.tile_layout import Layout, best_layout, sides_up_to
 from restore_cli.engine.tiling import Grid, Progress, make_grid
 from restore_cli.engine.tta import over_eight_views
 from restore_cli.weights.card import ModelCard

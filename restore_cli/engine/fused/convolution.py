@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from restore_cli.engine.kernels import winograd, winograd_bf16
-from restore_cli.engine.kernels.by_dtype import kernels_for
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
+from restore_cli.engine.kernels.selection import kernels_for
 
 M = TypeVar("M", bound=nn.Module)
 

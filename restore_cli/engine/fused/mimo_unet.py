@@ -22,7 +22,7 @@ from models.mimo_unet import (
 )
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution, runs_on_winograd
-from restore_cli.engine.kernels.doubling import CORNERS, add_repeated, add_unpacked
+from restore_cli.engine.kernels.upsample_add import CORNERS, add_repeated, add_unpacked
 from restore_cli.engine.memory import give_back_beside
 
 _BAND_BYTES = 4 * 2**20  # of what is merged at a time: about what a core's caches hold

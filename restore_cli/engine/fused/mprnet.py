@@ -16,7 +16,7 @@ from models.blocks.resize import bilinear_double
 from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages, Up
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
-from restore_cli.engine.kernels.doubling import add_doubled
+from restore_cli.engine.kernels.upsample_add import add_doubled
 from restore_cli.engine.memory import give_back_beside
 
 

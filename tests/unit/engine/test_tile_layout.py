@@ -1,6 +1,6 @@
 import pytest
 
-from restore_cli.engine.tile_size import Layout, best_layout, sides_up_to
+from restore_cli.engine.tile_layout import Layout, best_layout, sides_up_to
 from restore_cli.engine.tiling import tile_starts
 
 SHARED = 112

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from restore_cli.engine.checks import ColourCheck, agrees, finite_or_again
+from restore_cli.engine.result_checks import ColourCheck, agrees, finite_or_again
 from restore_cli.errors import ResultError
 
 GOOD = torch.rand(1, 3, 4, 4)

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from restore_cli.engine.checks import finite_or_again
+from restore_cli.engine.result_checks import finite_or_again
 
 Network = Callable[[Tensor], Tensor]  # (N, 3, h, w) to the same shape
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restore_cli.engine.streaming import ArraySource, MirroredSource
+from restore_cli.engine.pixel_sources import ArraySource, MirroredSource
 
 
 @pytest.mark.parametrize("border", [1, 4, 7])
