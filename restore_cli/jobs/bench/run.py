@@ -15,7 +15,7 @@ import torch
 from models import ARCHITECTURES
 from restore_cli.engine.channels import Pixels, to_tensor
 from restore_cli.engine.device import Precision, choose_device, choose_precision
-from restore_cli.engine.restorer import Pooling
+from restore_cli.engine.loading import Pooling
 from restore_cli.errors import DeviceError
 from restore_cli.jobs.bench.memory import peak_memory
 from restore_cli.jobs.bench.report import PLAIN, RESTORE, BenchReport, Ceiling, Memory, Run, Timed
