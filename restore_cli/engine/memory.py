@@ -7,10 +7,9 @@ import ctypes
 import gc
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -18,46 +17,17 @@ from restore_cli.errors import DeviceError
 
 T = TypeVar("T")
 
-# Bytes a network holds at its peak for each pixel of a tile, from its config. Measured in fp32 on a
-# CPU with two workers (torch 2.13, AVX-512) as the peak of a process over some rounds of tiles of
-# 384² (full width) to 1056² pixels, with huge pages, less what `jobs/budget.py` says beside the
-# network; without compiled kernels it is as much or up to a third less. PSS-NSC, FormResNet and
-# DiffResNet over one round of tiles of 192² to 640² (AVX2), and a fifth more. Not measured on GPUs.
-# ``Any`` is the network's own config class.
-BYTES_PER_PIXEL: dict[str, Callable[[Any], int]] = {
-    "mimo-unet": lambda config: 16 * _in_blocks(config.width),
-    "mprnet": lambda config: 60 * int(config.features),
-    "mprnet-local": lambda config: (
-        18 * _in_blocks(config.features + config.orsnet_growth) + 2 * int(config.unet_growth) + 260
-    ),
-    "mirnet": lambda config: 56 * int(config.features),
-    "pss-nsc": lambda config: 160 * int(config.width),
-    "formresnet": lambda config: 26 * int(config.features),
-    "diffresnet": lambda config: 28 * int(config.features),
-}
-UNMEASURED_BYTES_PER_PIXEL = 8000
-
-# Those that take half of that in bf16 on a CPU; of the others it was not measured.
-_HALF_IN_BF16 = ("mimo-unet", "mprnet-local", "mprnet", "mirnet")
-
-# Where the C library was not told to take large blocks from the system in huge pages, as
-# `cli/malloc_tuning.py` does: what freed tensors leave that those of other sizes do not fit. Of two
-# tiles of 640² to 896², 1.6 to 1.9 times as much, kept or not.
-_LEFT_BEHIND = 1.7
-
 SMALLEST_TILE = 128
 
 # What an automatic tile may need, however much is free: larger ones win little (the context of a
 # tile costs less of it) and would surprise whoever shares the machine.
-ENOUGH_BYTES = 2 * 2**30
+AUTO_TILE_BYTES = 2 * 2**30
 # Likewise, of pixels in the tile of each worker; in one that they share, twice as many.
-ENOUGH_PIXELS = 768**2
+AUTO_TILE_PIXELS = 768**2
 
 # Of the memory that is free; the rest is for whoever else asks while we run.
 _USABLE_SHARE = 0.6
 _GUESSED_FREE_BYTES = 2 * 2**30  # where the system does not tell
-
-_BLOCK_CHANNELS = 16
 
 # CPU allocator on Linux, on Windows, Apple GPUs: these raise no class of their own.
 _ALLOCATOR_MESSAGES = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
@@ -93,27 +63,13 @@ def with_smaller_tiles(run: Callable[[int], T], tile: int, smallest: int) -> T:
         tile = max(tile // 2, smallest)
 
 
-def bytes_per_pixel(architecture: str, config: Any, precision: str = "fp32") -> int:  # noqa: ANN401 - see BYTES_PER_PIXEL
-    """Return what a network needs at its peak for each pixel of a tile."""
-    measured = BYTES_PER_PIXEL.get(architecture)
-    if measured is None:
-        return UNMEASURED_BYTES_PER_PIXEL
-    share = 0.5 if precision == "bf16" and architecture in _HALF_IN_BF16 else 1.0
-    has_huge_pages = "hugetlb=1" in os.environ.get("GLIBC_TUNABLES", "")
-    return round(measured(config) * share * (1.0 if has_huge_pages else _LEFT_BEHIND))
-
-
-def _in_blocks(channels: int) -> int:
-    return -(-channels // _BLOCK_CHANNELS) * _BLOCK_CHANNELS
-
-
-def first_tile(height: int, width: int, need_bytes_per_pixel: int, free_bytes: int) -> int:
+def largest_tile(height: int, width: int, need_bytes_per_pixel: int, free_bytes: int) -> int:
     """Return the side of the largest tile that memory allows; the whole image's if it fits.
 
     Args:
         height: of the image, in pixels.
         width: likewise.
-        need_bytes_per_pixel: see :func:`bytes_per_pixel`.
+        need_bytes_per_pixel: see ``Backend``.
         free_bytes: see :func:`available_bytes`.
     """
     pixels = int(free_bytes * _USABLE_SHARE) // need_bytes_per_pixel
@@ -128,7 +84,7 @@ def give_back_freed() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def give_back_beside(tensor: torch.Tensor) -> None:
+def give_back_freed_if_large(tensor: torch.Tensor) -> None:
     """Do so where a tensor is as large as those that leave much behind."""
     if tensor.nbytes > _WORTH_GIVING_BACK:
         give_back_freed()

@@ -1,32 +1,27 @@
-"""What a :class:`~restore_cli.engine.restorer.Restorer` refuses before it loads anything."""
+"""Refuses options of the engine that are out of range or do not go together."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from restore_cli.engine.options import EngineOptions
 from restore_cli.errors import UsageError
 
 
-def refuse_bad_options(
-    tile: int | Literal["auto"],
-    overlap: int | Literal["auto"],
-    strength: float,
-    multiple_of: int,
-) -> None:
-    """Pass options that are in their range and go together.
+def refuse_bad_options(options: EngineOptions, multiple_of: int) -> None:
+    """Raise an error if an option is out of its range or contradicts another.
 
     Args:
-        tile: the side asked for, in pixels; 0 is the whole image.
-        overlap: the context asked for, in pixels.
-        strength: share of the restored image in the result.
-        multiple_of: what tiles begin at and are as long as.
+        options: tile, overlap and strength are looked at.
+        multiple_of: tiles begin at multiples of this, and are multiples of it long.
 
     Raises:
         ValueError: one is out of its range.
-        UsageError: a tile too small, or nothing of it left by the overlap.
+        UsageError: a tile is too small, or the overlap leaves nothing of it.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError(f"strength {strength} is not in [0, 1]")
+    tile, overlap = options.tile, options.overlap
+    if not 0 <= options.strength <= 1:
+        raise ValueError(f"strength {options.strength} is not in [0, 1]")
     if overlap != "auto" and overlap < 0:
         raise ValueError(f"overlap {overlap} is negative")
     if tile == "auto" or tile == 0:
@@ -40,10 +35,10 @@ def refuse_bad_options(
 
 
 def smallest_tile(multiple_of: int, overlap: int | Literal["auto"] = "auto") -> int:
-    """Return the side of the least tile of which something is left.
+    """Return the side of the smallest tile that keeps some pixels when its context is cut off.
 
     Args:
         multiple_of: see :func:`refuse_bad_options`.
-        overlap: likewise; an automatic one is at most a quarter of the tile.
+        overlap: context on each side in pixels; an automatic one is at most a quarter of the tile.
     """
     return 4 * multiple_of + (0 if overlap == "auto" else 2 * overlap)

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from restore_cli.engine.memory import ENOUGH_BYTES
+from restore_cli.engine.memory import AUTO_TILE_BYTES
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import MemoryTooSmallError
 
@@ -105,7 +105,7 @@ def fit(
     Raises:
         MemoryTooSmallError: even the smallest tiles need more.
     """
-    share = max(1, min(limit_bytes, ENOUGH_BYTES))
+    share = max(1, min(limit_bytes, AUTO_TILE_BYTES))
     while True:
         restorer.max_memory_bytes = share
         plan = plan_tiles(restorer, height, width)

@@ -1,42 +1,26 @@
-"""Restorer: a model, a device, a precision and tiles as one callable, pixels in and pixels out."""
+"""Restores images with one model: cuts them into tiles, has these restored, blends and checks."""
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import chain
-from pathlib import Path
-from typing import Literal, Unpack
+from typing import Unpack
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from models import ARCHITECTURES, RestorationModel
-from models.registry import make_config, size_rule
-from restore_cli.engine.backends.base import Backend
-from restore_cli.engine.backends.pytorch import PyTorchBackend
+from restore_cli.engine.backends.selection import open_backend
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
-from restore_cli.engine.coarse_to_fine import restore_scales, scale_sizes
-from restore_cli.engine.device import (
-    Precision,
-    choose_device,
-    choose_precision,
-)
-from restore_cli.engine.loading import device_of, load_network
-from restore_cli.engine.memory import (
-    ENOUGH_BYTES,
-    ENOUGH_PIXELS,
-    SMALLEST_TILE,
-    available_bytes,
-    first_tile,
-    with_smaller_tiles,
-)
-from restore_cli.engine.option_checks import refuse_bad_options, smallest_tile
-from restore_cli.engine.options import EngineKeywords, EngineOptions
-from restore_cli.engine.padding import pad_to_multiple
+from restore_cli.engine.device import Precision, choose_device, choose_precision
+from restore_cli.engine.keywords import EngineKeywords
+from restore_cli.engine.loading import Model, device_of, load_for_inference
+from restore_cli.engine.memory import SMALLEST_TILE, with_smaller_tiles
+from restore_cli.engine.multi_scale import restore_scales
+from restore_cli.engine.options import EngineOptions
+from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.pixel_sources import (
     ArraySource,
     MirroredSource,
@@ -44,20 +28,11 @@ from restore_cli.engine.pixel_sources import (
     middle,
     without_border,
 )
-from restore_cli.engine.result_checks import ColourCheck
-from restore_cli.engine.tile_layout import Layout, best_layout, sides_up_to
-from restore_cli.engine.tiling import Grid, Progress, make_grid
-from restore_cli.weights.card import ModelCard
+from restore_cli.engine.result_checks import ColourCheck, agrees
+from restore_cli.engine.tile_chooser import TileChooser
+from restore_cli.engine.tile_layout import Layout
+from restore_cli.engine.tiling import Grid, Progress
 
-Pooling = Literal["auto", "local", "global"]
-
-_FADE = 16
-# Tiles begin at multiples of this: at a quarter of the size, those are where the kernels, which
-# work on 4×4 pixels, begin in the whole image, and rounding is the same.
-_ALIGN = 16
-# Context where nothing is measured: seeded networks of full width then differ from the whole image
-# by less than one step of 8 bits.
-_USUAL_CONTEXT = 96
 _TRIAL_SIDE = 256  # of the crop on which bf16 is compared with fp32
 
 log = logging.getLogger(__name__)
@@ -73,29 +48,49 @@ class Restorer:
     Attributes:
         card: what the model is.
         halo: pixels around it that an output pixel depends on; None is the whole image.
-        device: where it runs.
+        multiple_of: height and width that the network takes are multiples of this.
         max_memory_bytes: for the network's work on the images to come; None is what is free.
     """
 
     def __init__(
         self,
-        model: str | Path | tuple[RestorationModel, ModelCard] | None = None,
+        model: Model = None,
         options: EngineOptions | None = None,
         *,
         max_memory_bytes: int | None = None,
         check: bool = True,
         **changes: Unpack[EngineKeywords],
     ) -> None:
-        """Load a model, or take one as it is.
+        """Load a model, or copy one from memory.
 
         Args:
             model: a name, a weights file, or a network with its card; None is the default for
-                deblurring. A network given is copied as it is now, and left alone; ``auto`` is
-                then the device that it is on.
-            options: how the network runs; see :class:`EngineOptions`.
+                deblurring. A network given is copied as it is now, and left alone.
+            options: of the engine; None is the default of each.
             max_memory_bytes: for the network's work; None is what is free, at most 2 GiB.
             check: refuse results with a global colour shift.
-            changes: single options by their names, such as ``device="cpu"`` or ``tile=512``.
+            **changes: fields of ``options`` to set:
+
+                device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``. For a network that is
+                given, ``auto`` is the device that it is on.
+
+                precision: ``auto`` is the fastest that keeps the result.
+
+                tile: longest side of a tile in pixels, context included; 0 is the whole image.
+                Whatever this says, smaller tiles are tried when memory runs out.
+
+                overlap: context on each side of a tile in pixels; with ``halo``, tiles equal the
+                whole image. ``auto`` is what was measured to be enough for the weights, else 96,
+                and never more than the halo or a quarter of the tile.
+
+                pooling: where a network with channel attention (MPRNet, MIRNet) takes its means:
+                ``local`` over windows as large as its training patches, ``global`` over the whole
+                image or tile. ``auto`` is local: tiles then agree, and large images are restored
+                as well as patches. Other networks are as they are.
+
+                tta: average over eight flips and turns, in eight times the time.
+
+                strength: 0 is the input, 1 the restored image, a blend between.
 
         Raises:
             ValueError: an option out of its range.
@@ -104,29 +99,42 @@ class Restorer:
             DeviceError: device or precision cannot be had.
         """
         options = replace(options or EngineOptions(), **changes)
-        self.device = choose_device(
-            device_of(model) if options.device == "auto" else options.device
-        )
-        precision = choose_precision(self.device, options.precision)
-        network, self.card = load_network(model)
-        name = self.card.architecture
-        architecture = ARCHITECTURES[name]
-        config = make_config(name, self.card.config)
-        self.multiple_of = size_rule(name, self.card.config)
-        self._scales = architecture.scales(config)
-        self._align = math.lcm(self.multiple_of, _ALIGN)
-        refuse_bad_options(options.tile, options.overlap, options.strength, self._align)
-        self.halo = architecture.halo(config)
-        window = None if options.pooling == "global" else architecture.patch
-        if window is not None and architecture.local_halo is not None:
-            self.halo = architecture.local_halo(config, window)
+        device = choose_device(device_of(model) if options.device == "auto" else options.device)
+        precision = choose_precision(device, options.precision)
+        loaded = load_for_inference(model, options.pooling)
+        self.card = loaded.card
+        self.halo = loaded.halo
+        self.multiple_of = loaded.multiple_of
         self.max_memory_bytes = max_memory_bytes
-        self._options = options
+        self._tiles = TileChooser(loaded, options)
+        self._backend = open_backend(loaded, device, precision, tta=options.tta)
+        self._strength = options.strength
         self._check = check
         self._is_trial_due = (options.precision, precision) == ("auto", "bf16")
-        self._backend: Backend = PyTorchBackend(
-            network, name, config, self.device, precision, window=window, tta=options.tta
-        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self._backend.device
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions.
+
+        When it was chosen automatically, the first image may turn bf16 into fp32: if the results
+        differ visibly.
+        """
+        return self._backend.precision
+
+    @property
+    def backend(self) -> str:
+        """How the network is computed, for people to read."""
+        return self._backend.name
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory that the network needs at its peak for each pixel of a tile."""
+        return self._backend.bytes_per_pixel
 
     def __call__(self, pixels: Pixels, progress: Progress | None = None) -> Pixels:
         """Return restored pixels in the shape given.
@@ -142,7 +150,7 @@ class Restorer:
             ResultError: the restored pixels cannot be right.
         """
         source = ArraySource(pixels)
-        if self._options.strength == 0:
+        if self._strength == 0:
             return pixels.copy()
 
         self._try_precision(source)
@@ -156,12 +164,12 @@ class Restorer:
                 top += len(rows)
             return result
 
-        return with_smaller_tiles(whole, layout.tile, self._smallest())
+        return with_smaller_tiles(whole, layout.tile, self._tiles.smallest())
 
     def stream(self, source: PixelSource, progress: Progress | None = None) -> Iterator[Pixels]:
-        """Yield the rows of an image that need not fit in memory, from top to bottom.
+        """Yield the restored rows of an image from top to bottom; it need not fit in memory.
 
-        They are those that the image in memory would give. Memory holds a row of tiles.
+        The pixels are the same as for an image in memory. Memory holds a row of tiles.
 
         Args:
             source: read window by window, each part of it at least once.
@@ -175,7 +183,7 @@ class Restorer:
             ResultError: the restored pixels cannot be right; known at the end for some.
         """
         height, width, _ = source.shape
-        if self._options.strength == 0:
+        if self._strength == 0:
             for top in range(0, height, SMALLEST_TILE):
                 yield source.read(top, min(top + SMALLEST_TILE, height), 0, width).copy()
             return
@@ -186,156 +194,95 @@ class Restorer:
 
         self._try_precision(source)
         layout = self._layout(height, width)
-        first, rest = with_smaller_tiles(begun, layout.tile, self._smallest())
+        first, rest = with_smaller_tiles(begun, layout.tile, self._tiles.smallest())
         yield first
         yield from rest
 
-    @property
-    def precision(self) -> Precision:
-        """The numbers that convolutions compute with.
-
-        With ``precision="auto"`` on a CPU with bf16 the first image may change this to fp32, if
-        the two differ visibly.
-        """
-        return self._backend.precision
-
-    @property
-    def bytes_per_pixel(self) -> int:
-        """What the network needs at its peak for each pixel of a tile."""
-        return self._backend.bytes_per_pixel
-
-    @property
-    def backend(self) -> str:
-        """How the network is computed, for people to read."""
-        return self._backend.title
-
     def context(self, tile: int) -> int:
-        """Return the pixels of context on each inner side of a tile of this size."""
-        if self._options.overlap != "auto":
-            return self._options.overlap
-        enough = self.card.context or _USUAL_CONTEXT
-        return min(enough, tile // 4, *([] if self.halo is None else [self.halo]))
-
-    def restore_tiles(self, tiles: Iterable[Tensor], at_once: int) -> Iterator[Tensor]:
-        """Yield restored tiles in their order.
-
-        Args:
-            tiles: (1, 3, h, w) of sizes that the network takes.
-            at_once: how many to work on at the same time.
-        """
-        return self._backend.restore_tiles(tiles, at_once)
+        """Return the pixels of context on each inner side of a tile of this side."""
+        return self._tiles.context(tile)
 
     def plan(self, height: int, width: int) -> tuple[tuple[Grid, ...], int]:
         """Return the tiles an image of this size would have now, and how many at a time.
 
-        They are those at each of the network's scales, the finest first.
+        There is a grid of tiles for each of the network's scales, the finest first.
         """
         layout = self._layout(height, width)
-        return self._grids(height, width, layout.tile), layout.at_once
+        return self._tiles.grids(height, width, layout.tile), layout.at_once
 
-    def _grids(self, height: int, width: int, tile: int) -> tuple[Grid, ...]:
-        border = 2 * self.card.border
-        make = partial(
-            make_grid, tile=tile, halo=self.context(tile), fade=_fade(tile), multiple_of=self._align
-        )
-        sizes = scale_sizes(height + border, width + border, self._scales, self.multiple_of)
-        return tuple(make(*size) for size in sizes)
+    def restore_tiles(self, tiles: Iterable[Tensor], at_once: int) -> Iterator[Tensor]:
+        """Yield restored tiles in their order; see ``Backend.restore``.
+
+        Args:
+            tiles: (1, 3, h, w) of sizes that the network takes.
+            at_once: how many to work on at the same time, as :meth:`plan` says.
+        """
+        return self._backend.restore(tiles, at_once)
+
+    def _layout(self, height: int, width: int) -> Layout:
+        """Return the tiles to start with."""
+        return self._tiles.layout(height, width, self._backend, self.max_memory_bytes)
 
     def _rows(
         self, source: PixelSource, tile: int, at_once: int, progress: Progress | None
     ) -> Iterator[Pixels]:
         """Yield restored and checked rows (h, W, C)."""
-        height, width, channels = source.shape
-        border = self.card.border
-        bordered = MirroredSource(source, border) if border else source
-        context = self.context(tile)
-        needed = self.card.context or self.halo or "the whole image"
-        is_short = isinstance(needed, str) or context < needed
-        if is_short and tile < max(height, width):
-            log.info("tiles of %d pixels see %d around them, not %s", tile, context, needed)
-        self._backend.prepare()  # before several workers ask for it
+        _, width, channels = source.shape
         check = ColourCheck(self.card.task) if self._check else None
-
-        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
-            window = to_tensor(bordered.read(top, bottom, left, right))
-            return pad_to_multiple(window, self.multiple_of)
-
         top = 0
-        run = partial(self.restore_tiles, at_once=at_once)
-        grids = self._grids(height, width, tile)
-        restored = restore_scales(run, read, grids, self.multiple_of, progress)
-        for tensor in without_border(restored, border, height):
+        for tensor in self._restored(source, tile, at_once, progress):
             rows = to_pixels(tensor, channels)
-            if check is not None or self._options.strength < 1:
+            if check is not None or self._strength < 1:
                 before = source.read(top, top + len(rows), 0, width)
                 if check is not None:
                     check.add(before, rows)
-                if self._options.strength < 1:
-                    rows = before + np.float32(self._options.strength) * (rows - before)
+                if self._strength < 1:
+                    rows = before + np.float32(self._strength) * (rows - before)
             yield rows
             top += len(rows)
         if check is not None:
             check.finish()
 
-    def _smallest(self) -> int:
-        """Return the side of the smallest tiles worth a try."""
-        smallest = max(SMALLEST_TILE, smallest_tile(self._align, self._options.overlap))
-        return (
-            smallest
-            if self._options.tile in ("auto", 0)
-            else min(smallest, int(self._options.tile))
-        )
+    def _restored(
+        self, source: PixelSource, tile: int, at_once: int, progress: Progress | None
+    ) -> Iterator[Tensor]:
+        """Yield rows (1, 3, h, W) as the network gives them."""
+        height, width, _ = source.shape
+        border = self.card.border
+        bordered = MirroredSource(source, border) if border else source
+        context, needed = self.context(tile), self._tiles.needed_context
+        if (needed is None or context < needed) and tile < max(height, width):
+            wanted = needed or "the whole image"
+            log.info("tiles of %d pixels see %d around them, not %s", tile, context, wanted)
 
-    def _layout(self, height: int, width: int) -> Layout:
-        """Return the tiles to start with."""
-        height, width = height + 2 * self.card.border, width + 2 * self.card.border
-        sizes = scale_sizes(height, width, self._scales, self.multiple_of)
-        smallest, longest = self._smallest(), max(chain.from_iterable(sizes))
-        free = self.max_memory_bytes or min(available_bytes(self.device), ENOUGH_BYTES)
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            window = to_tensor(bordered.read(top, bottom, left, right))
+            return pad_to_multiple(window, self.multiple_of)
 
-        def sides(at_once: int) -> list[int]:
-            largest = first_tile(height, width, self.bytes_per_pixel, free // at_once)
-            if self._options.tile == "auto":
-                enough = ENOUGH_PIXELS * (1 if at_once > 1 else 2)
-                if height * width > enough:
-                    largest = min(largest, math.isqrt(enough))
-                return sides_up_to(longest, smallest, largest)
-            side = self._options.tile or longest
-            return [side] if at_once == 1 or side <= largest else []
-
-        return best_layout(
-            height,
-            width,
-            tiles=sides,
-            workers=self._backend.workers,
-            can_share=self._backend.can_share,
-            shared=lambda side: 2 * self.context(side) + _fade(side),
-            multiple_of=self._align,
-        )
+        run = partial(self._backend.restore, at_once=at_once)
+        grids = self._tiles.grids(height, width, tile)
+        restored = restore_scales(run, read, grids, self.multiple_of, progress)
+        return without_border(restored, border, height)
 
     def _try_precision(self, source: PixelSource) -> None:
-        """On first use, take back an automatic bf16 that changes the result."""
+        """Go back to fp32 before the first image if an automatic bf16 changes the result."""
         if not self._is_trial_due:
             return
         self._is_trial_due = False
 
-        def is_precise(side: int) -> bool:
+        def is_good(side: int) -> bool:
             crop = to_tensor(middle(source, side))
-            padded = pad_to_multiple(crop, self.multiple_of)
-            return self._backend.is_precise(padded, *crop.shape[-2:])
+            results = self._backend.compare_with_fp32(pad_to_multiple(crop, self.multiple_of))
+            return agrees(*(crop_like(result, crop) for result in results))
 
-        tile = self._options.tile
-        side = _TRIAL_SIDE if tile in ("auto", 0) else min(_TRIAL_SIDE, int(tile))
-        stays = with_smaller_tiles(is_precise, side, self._smallest())
-        if not stays:
+        side = self._tiles.trial_side(_TRIAL_SIDE)
+        if with_smaller_tiles(is_good, side, self._tiles.smallest()):
+            self._backend.use_precision(self.precision)
+        else:
             log.warning("bf16 changes this model's results, computing in fp32")
-        self._backend.settle(is_precise=stays)
+            self._backend.use_precision("fp32")
 
 
 def _fewer(layout: Layout, tile: int) -> int:
     """Return how many tiles to work on at a time; one, once memory has run out."""
     return layout.at_once if tile == layout.tile else 1
-
-
-def _fade(tile: int) -> int:
-    return min(_FADE, tile // 8)

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from models.blocks.activation import slope_of
-from restore_cli.engine.kernels.training import use_compiled_kernels
+from restore_cli.engine.kernels.training_layers import use_compiled_kernels
 
 
 def prepare_for_cpu(network: nn.Module, precision: str) -> None:

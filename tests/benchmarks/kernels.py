@@ -20,7 +20,7 @@ import torch
 from models.blocks.conv import ResidualBlock
 from restore_cli.engine.device import DTYPES
 from restore_cli.engine.fused.blocks import FusedResidualBlock, fused_block
-from restore_cli.engine.kernels.dispatch import kernels_for
+from restore_cli.engine.kernels.selection import kernels_for
 
 # (channels in, channels out, side): widths of our networks where they occur in tiles.
 CASES = (

@@ -13,8 +13,8 @@ from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
-from restore_cli.engine.kernels.block import CompiledBlock
-from restore_cli.engine.kernels.dispatch import block_kernel
+from restore_cli.engine.kernels.residual_block import CompiledBlock
+from restore_cli.engine.kernels.selection import block_kernel
 
 
 def fused_block(block: nn.Module, dtype: torch.dtype) -> FusedBlock:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from restore_cli.engine.kernels import winograd, winograd_bf16
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
-from restore_cli.engine.kernels.dispatch import kernels_for
+from restore_cli.engine.kernels.selection import kernels_for
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.blocks.attention import ContextMean
-from restore_cli.engine.kernels import local_means as means
+from restore_cli.engine.kernels import window_means
 
 
 class FusedContextMean(ContextMean):
@@ -16,6 +16,6 @@ class FusedContextMean(ContextMean):
         self.window = mean.window
 
     def of_windows(self, x: Tensor, height: int, width: int) -> Tensor:
-        if means.can_take(x):
-            return means.window_means(x, height, width)
+        if window_means.can_take(x):
+            return window_means.window_means(x, height, width)
         return super().of_windows(x, height, width)

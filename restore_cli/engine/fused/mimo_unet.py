@@ -22,8 +22,8 @@ from models.mimo_unet import (
 )
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution, runs_on_winograd
-from restore_cli.engine.kernels.bilinear_doubling import CORNERS, add_repeated, add_unpacked
-from restore_cli.engine.memory import give_back_beside
+from restore_cli.engine.kernels.upsample_add import CORNERS, add_repeated, add_unpacked
+from restore_cli.engine.memory import give_back_freed_if_large
 
 _BAND_BYTES = 4 * 2**20  # of what is merged at a time: about what a core's caches hold
 
@@ -112,7 +112,7 @@ class FusedFeatureFusion(nn.Module):
         total = terms.pop()
         while terms:
             total = _add_enlarged(terms.pop(), total)
-        give_back_beside(total)
+        give_back_freed_if_large(total)
         fused: Tensor = self.conv(total.relu_())
         return fused
 

@@ -16,8 +16,8 @@ from models.blocks.resize import bilinear_double
 from models.mprnet import Decoder, Encoder, FullResolution, Merge, ThreeStages, Up
 from restore_cli.engine.fused.blocks import BlockChain
 from restore_cli.engine.fused.convolution import FusedConv, as_kind, convolution
-from restore_cli.engine.kernels.bilinear_doubling import add_doubled
-from restore_cli.engine.memory import give_back_beside
+from restore_cli.engine.kernels.upsample_add import add_doubled
+from restore_cli.engine.memory import give_back_freed_if_large
 
 
 def exchange_parts(network: ThreeStages, dtype: torch.dtype) -> None:
@@ -112,7 +112,7 @@ class FusedFullResolution(FullResolution):
         self.from_decoder = _each(part.from_decoder, dtype)
 
     def forward(self, x: Tensor, encoded: Sequence[Tensor], decoded: Sequence[Tensor]) -> Tensor:
-        give_back_beside(x)  # what the stages before left
+        give_back_freed_if_large(x)  # what the stages before left
         for i, group in enumerate(self.groups):
             x = as_kind(FusedConv, self.lasts[i]).add_to(x, group(x, keep=True))
             total = self.at_level(i, encoded[i], decoded[i])

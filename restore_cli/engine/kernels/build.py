@@ -37,9 +37,9 @@ LIBRARIES = {  # what the names of their sources begin with, and the instruction
     "winograd": ("winograd", ("-mavx2", "-mfma")),
     "winograd_wide": ("winograd", _AVX512),
     "amx": ("amx", ("-mamx-tile", "-mamx-bf16", *_AVX512)),
-    "doubling": ("doubling", _AVX512),
-    "narrow": ("narrow", _AVX512),
-    "means": ("means", ("-mavx2", "-mfma")),
+    "upsample_add": ("upsample_add", _AVX512),
+    "avx512_block": ("avx512_block", _AVX512),
+    "window_means": ("window_means", ("-mavx2", "-mfma")),
 }
 
 _FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")

@@ -15,8 +15,9 @@ import torch
 from models.registry import size_rule
 from restore_cli.engine.channels import Pixels, to_pixels, to_tensor
 from restore_cli.engine.device import choose_device
+from restore_cli.engine.loading import Pooling
 from restore_cli.engine.padding import crop_like, pad_to_multiple
-from restore_cli.engine.restorer import Pooling, Restorer
+from restore_cli.engine.restorer import Restorer
 from restore_cli.jobs.bench.report import PLAIN, RESTORE
 from restore_cli.methods.onnx_session import OnnxSession
 from restore_cli.weights.files import load_model

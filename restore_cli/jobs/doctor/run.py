@@ -102,8 +102,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _kernels() -> Iterator[Finding]:
-    from restore_cli.engine.kernels import amx_conv as amx
-    from restore_cli.engine.kernels import winograd, winograd_bf16
+    from restore_cli.engine.kernels import amx, winograd, winograd_bf16
 
     advice = "install a C++ compiler, then this package again: about twice as fast in fp32"
     if winograd.is_available():

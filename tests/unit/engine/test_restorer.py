@@ -1,12 +1,10 @@
 import dataclasses
 import logging
-from dataclasses import asdict, fields
 
 import numpy as np
 import pytest
 import torch
 
-from restore_cli.engine.options import EngineKeywords, EngineOptions
 from restore_cli.engine.restorer import Restorer
 from restore_cli.errors import DeviceError, ResultError, UsageError, WeightsError
 from restore_cli.weights.files import save_model
@@ -241,13 +239,3 @@ def test_errors(narrow):
         Restorer("no-such-model-at-all")
     with pytest.raises(ValueError, match="finite"):
         Restorer(narrow)(np.full((4, 4, 3), np.nan, np.float32))
-
-
-def test_every_option_may_be_a_keyword(narrow):
-    assert list(EngineKeywords.__annotations__) == [field.name for field in fields(EngineOptions)]
-    chosen = EngineOptions(device="cpu", precision="fp32", tile=128)
-    for restorer in (Restorer(narrow, chosen), Restorer(narrow, **asdict(chosen))):
-        assert (restorer.precision, restorer.device.type) == ("fp32", "cpu")
-        assert restorer.plan(300, 300)[0][0].tile == (128, 128)
-    with pytest.raises(TypeError):
-        Restorer(narrow, tiles=128)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from models import create_model
-from restore_cli.engine.kernels.dispatch import kernels_for
-from restore_cli.engine.kernels.training import CompiledConv2d
+from restore_cli.engine.kernels.selection import kernels_for
+from restore_cli.engine.kernels.training_layers import CompiledConv2d
 from restore_cli.training.cpu import SingleSlope, prepare_for_cpu
 
 SLIM = {"features": 8, "unet_growth": 4, "orsnet_growth": 0, "blocks_per_group": 1}

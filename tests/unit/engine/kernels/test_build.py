@@ -7,17 +7,20 @@ import sys
 
 import pytest
 
-from restore_cli.engine.kernels import amx_conv as amx
-from restore_cli.engine.kernels import bilinear_doubling as doubling
-from restore_cli.engine.kernels import build, winograd
-from restore_cli.engine.kernels import local_means as means
-from restore_cli.engine.kernels import narrow_block as narrow
+from restore_cli.engine.kernels import (
+    amx,
+    avx512_block,
+    build,
+    upsample_add,
+    window_means,
+    winograd,
+)
 
 NAMES = [*build.LIBRARIES]
 
 
 def test_files_are_where_they_are_looked_for():
-    modules = [amx, doubling, narrow, means]
+    modules = [amx, upsample_add, avx512_block, window_means]
     libraries = [winograd.LIBRARY, winograd.WIDE_LIBRARY, *(m.LIBRARY for m in modules)]
     assert [build.library_of(name) for name in NAMES] == libraries
 
@@ -28,9 +31,9 @@ def test_files_are_where_they_are_looked_for():
         ("winograd", "kernels"),
         ("winograd_wide", "kernels"),
         ("amx", "amx"),
-        ("doubling", "doubling"),
-        ("narrow", "narrow"),
-        ("means", "means"),
+        ("upsample_add", "doubling"),
+        ("avx512_block", "narrow"),
+        ("window_means", "means"),
     ],
 )
 def test_compiles(name, question, tmp_path):

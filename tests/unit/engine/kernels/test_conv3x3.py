@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from restore_cli.engine.kernels import amx_conv as amx
-from restore_cli.engine.kernels import winograd, winograd_bf16
+from restore_cli.engine.kernels import amx, winograd, winograd_bf16
 
 HALF_A_STEP = 2**-8  # of what bfloat16 rounds to, relative
 AGREEMENT_DB = 115  # of fp32's sums in another order

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from models.blocks.resize import bilinear_double
-from restore_cli.engine.kernels import bilinear_doubling as doubling
-from restore_cli.engine.kernels.bilinear_doubling import add_doubled, add_repeated, add_unpacked
+from restore_cli.engine.kernels import upsample_add
+from restore_cli.engine.kernels.upsample_add import add_doubled, add_repeated, add_unpacked
 
 needs_library = pytest.mark.skipif(
-    doubling._library() is None, reason="no AVX-512 with bfloat16, or no kernels for it, here"
+    upsample_add._library() is None, reason="no AVX-512 with bfloat16, or no kernels for it, here"
 )
 
 
@@ -31,7 +31,7 @@ def exact(total, x):
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 2), (33, 90)])
 def test_rounded_once(channels, size, threads):
     total, x = pair(3, channels, *size)
-    assert doubling._library_for(total, x) is not None
+    assert upsample_add._library_for(total, x) is not None
     wanted = exact(total, x)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

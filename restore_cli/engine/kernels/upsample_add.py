@@ -1,6 +1,6 @@
 """Images that are added to others of twice their size, in one pass over those.
 
-The library (`doubling.cpp`) is built on installation where there is a C++ compiler, and used in
+The library (`upsample_add.cpp`) is built on installation where there is a C++ compiler, and used in
 bfloat16 where the processor has AVX-512 with instructions for it; elsewhere PyTorch does the same.
 """
 
@@ -18,9 +18,9 @@ from models.blocks.resize import bilinear_double
 from restore_cli.engine.kernels.library import is_switched_off, load_library, scratch
 from restore_cli.engine.kernels.threads import Split
 
-LIBRARY: Final = Path(__file__).with_name("libdoubling.so")
+LIBRARY: Final = Path(__file__).with_name("libupsample_add.so")
 
-_INTERFACE: Final = 1  # of the library, see doubling.cpp
+_INTERFACE: Final = 1  # of the library, see upsample_add.cpp
 _MULTIPLE: Final = 8  # of which there are so many channels
 
 CORNERS: Final = ((0, 0), (0, 1), (1, 0), (1, 1))  # of each 2×2 pixels, by row and column

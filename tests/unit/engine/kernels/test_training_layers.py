@@ -8,8 +8,8 @@ from torch import nn
 
 from models import create_model
 from restore_cli.engine.fused.network import fused
-from restore_cli.engine.kernels.dispatch import kernels_for
-from restore_cli.engine.kernels.training import (
+from restore_cli.engine.kernels.selection import kernels_for
+from restore_cli.engine.kernels.training_layers import (
     CompiledConv2d,
     PointwiseConv2d,
     use_compiled_kernels,

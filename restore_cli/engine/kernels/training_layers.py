@@ -15,7 +15,7 @@ from models.blocks.attention import ChannelAttentionBlock, SharesActivation
 from models.blocks.conv import ResidualBlock
 from models.mirnet import DualAttentionUnit
 from models.mprnet_local import PlainBlock
-from restore_cli.engine.kernels.dispatch import kernels_for
+from restore_cli.engine.kernels.selection import kernels_for
 
 
 def use_compiled_kernels(network: nn.Module, dtype: torch.dtype = torch.float32) -> int:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.registry import size_rule
-from restore_cli.engine.coarse_to_fine import restore_scales, scale_sizes
+from restore_cli.engine.multi_scale import restore_scales, scale_sizes
 from restore_cli.engine.padding import crop_like, pad_to_multiple
 from restore_cli.engine.pixel_sources import ArraySource
 from restore_cli.engine.restorer import Restorer

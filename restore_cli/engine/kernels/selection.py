@@ -7,10 +7,8 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from restore_cli.engine.kernels import amx_conv as amx
-from restore_cli.engine.kernels import narrow_block as narrow
-from restore_cli.engine.kernels import winograd, winograd_bf16
-from restore_cli.engine.kernels.block import CompiledBlock
+from restore_cli.engine.kernels import amx, avx512_block, winograd, winograd_bf16
+from restore_cli.engine.kernels.residual_block import CompiledBlock
 
 _KERNELS = {torch.float32: (winograd,), torch.bfloat16: (amx, winograd_bf16)}
 
@@ -26,5 +24,5 @@ def block_kernel(
     """Return the fastest that computes a residual block of these here, or None."""
     if dtype != torch.bfloat16:
         return None
-    available = (kernels.ResidualBlock for kernels in (amx, narrow) if kernels.is_available())
+    available = (kernels.ResidualBlock for kernels in (amx, avx512_block) if kernels.is_available())
     return next((block for block in available if block.takes(conv1, conv2)), None)

@@ -9,10 +9,9 @@ from torch import nn
 
 from models.blocks.conv import ResidualBlock
 from restore_cli.engine.fused.blocks import FusedResidualBlock, OnePassBlock, fused_block
-from restore_cli.engine.kernels import amx_conv as amx
-from restore_cli.engine.kernels import narrow_block as narrow
+from restore_cli.engine.kernels import amx, avx512_block
 
-CHANNELS = {amx: [8, 16, 24, 48, 64, 112], narrow: [16, 24]}
+CHANNELS = {amx: [8, 16, 24, 48, 64, 112], avx512_block: [16, 24]}
 HALF_A_STEP = 2**-8  # of what bfloat16 rounds to, relative
 
 
@@ -22,10 +21,13 @@ def wherever(kernels, *values, name):
     return pytest.param(kernels.ResidualBlock, *values, marks=skip, id=name)
 
 
-EACH = [wherever(amx, name="amx"), wherever(narrow, name="narrow")]
+EACH = [wherever(amx, name="amx"), wherever(avx512_block, name="avx512_block")]
 IN_PLACE = [
     wherever(amx, 32, name="amx-32"),
-    *(wherever(narrow, channels, name=f"narrow-{channels}") for channels in CHANNELS[narrow]),
+    *(
+        wherever(avx512_block, channels, name=f"avx512_block-{channels}")
+        for channels in CHANNELS[avx512_block]
+    ),
 ]
 EACH_WIDTH = [
     wherever(kernels, channels, name=f"{kernels.__name__.rpartition('.')[2]}-{channels}")
@@ -100,7 +102,7 @@ def test_nothing_given_is_written_to(kind):
     assert torch.equal(wide, kept)
 
 
-@pytest.mark.parametrize("kind", [amx.ResidualBlock, narrow.ResidualBlock])
+@pytest.mark.parametrize("kind", [amx.ResidualBlock, avx512_block.ResidualBlock])
 def test_as_many_channels_all_along(kind):
     layers = [nn.Conv2d(*channels, 3, padding=1) for channels in ((16, 16), (16, 24), (24, 16))]
     assert kind.takes(layers[0], layers[0])
@@ -110,7 +112,7 @@ def test_as_many_channels_all_along(kind):
         kind(layers[0], 0.0, layers[1])
 
 
-@pytest.mark.skipif(not narrow.is_available(), reason="no such kernels here")
+@pytest.mark.skipif(not avx512_block.is_available(), reason="no such kernels here")
 def test_networks_use_it():
     trained = ResidualBlock(16).requires_grad_(False)
     x = rounded(1, 16, 40, 50).contiguous(memory_format=torch.channels_last)

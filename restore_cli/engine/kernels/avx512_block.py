@@ -1,8 +1,8 @@
-"""Residual blocks of 16 or 24 channels in bfloat16 on AVX-512, by our own library.
+"""Computes residual blocks of 16 or 24 channels in bfloat16 on AVX-512, by our own library.
 
-The library (`narrow.cpp`) is built on installation where a C++ compiler knows the instructions, and
-used where the processor has them: AMD's from Zen 4 and Intel's from Cooper Lake on, if they have no
-AMX, on which the same is faster.
+The library (`avx512_block.cpp`) is built on installation, where the C++ compiler knows the
+instructions. It runs on processors that have them but no AMX: AMD from Zen 4 on, Intel from Cooper
+Lake on. Where there is AMX, `amx` is faster.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels.block import CompiledBlock, declare_block
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3
 from restore_cli.engine.kernels.library import is_switched_off, load_library
+from restore_cli.engine.kernels.residual_block import CompiledBlock, declare_block
 
-LIBRARY: Final = Path(__file__).with_name("libnarrow.so")
+LIBRARY: Final = Path(__file__).with_name("libavx512_block.so")
 
-_INTERFACE: Final = 1  # of the library, see narrow.cpp
+_INTERFACE: Final = 1  # of the library, see avx512_block.cpp
 _CHANNELS: Final = (16, 24)
 _LANES: Final = 16
 

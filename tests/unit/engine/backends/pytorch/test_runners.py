@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from restore_cli.engine.backends.workers import BatchRunner, CoreRunner
+from restore_cli.engine.backends.pytorch.runners import BatchRunner, CoreRunner
 from restore_cli.errors import ResultError
 
 CPU = torch.device("cpu")

@@ -15,9 +15,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from restore_cli.engine.kernels.block import CompiledBlock, declare_block
 from restore_cli.engine.kernels.conv3x3 import CompiledConv3x3, declare, declare_gradient
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required
+from restore_cli.engine.kernels.residual_block import CompiledBlock, declare_block
 
 LIBRARY: Final = Path(__file__).with_name("libamx.so")
 

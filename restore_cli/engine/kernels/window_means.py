@@ -1,6 +1,6 @@
 """Means over windows around every pixel, in one pass over the image, however large they are.
 
-The library (`means.cpp`) is built on installation where there is a C++ compiler, and used on
+The library (`window_means.cpp`) is built on installation where there is a C++ compiler, and used on
 processors with AVX2; elsewhere PyTorch adds up the same with more passes.
 """
 
@@ -17,9 +17,9 @@ from torch import Tensor
 from restore_cli.engine.kernels.library import is_switched_off, load_library, required, scratch
 from restore_cli.engine.kernels.threads import Split
 
-LIBRARY: Final = Path(__file__).with_name("libmeans.so")
+LIBRARY: Final = Path(__file__).with_name("libwindow_means.so")
 
-_INTERFACE: Final = 1  # of the library, see means.cpp
+_INTERFACE: Final = 1  # of the library, see window_means.cpp
 _SUFFIXES: Final = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 

@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 from models.blocks.attention import ContextMean
 from restore_cli.engine.fused.means import FusedContextMean
-from restore_cli.engine.kernels import local_means as means
+from restore_cli.engine.kernels import window_means
 
 needs_library = pytest.mark.skipif(
-    means._library() is None, reason="no AVX2, or no kernels for it, here"
+    window_means._library() is None, reason="no AVX2, or no kernels for it, here"
 )
 
 # As far apart as sums in another order are, and a rounding to bfloat16.
@@ -36,7 +36,7 @@ def test_every_number_once(window, channels, threads, dtype, monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        ours = means.window_means(x, *window)
+        ours = window_means.window_means(x, *window)
     finally:
         torch.set_num_threads(before)
     assert ours.dtype == dtype
@@ -50,7 +50,7 @@ def test_every_number_once(window, channels, threads, dtype, monkeypatch):
 def test_long_sums_stay_right():
     """What entered and left again leaves nothing that could be seen."""
     x = image(1, 8, 2000, 40)
-    ours = means.window_means(x, 64, 8)
+    ours = window_means.window_means(x, 64, 8)
     torch.testing.assert_close(
         ours[:, :, -1:], exact(x, 64, 8)[:, :, -1:].float(), rtol=0, atol=5e-6
     )
@@ -61,7 +61,7 @@ def test_long_sums_stay_right():
 def test_what_is_not_finite_is_seen(value):
     x = image(1, 8, 9, 9, torch.bfloat16)
     x[0, 3, 4, 4] = value
-    ours = means.window_means(x, 3, 3)
+    ours = window_means.window_means(x, 3, 3)
     assert not ours[0, 3, 2:5, 2:5].isfinite().any()
     assert ours[0, :3].isfinite().all()
 
@@ -78,8 +78,8 @@ def test_as_the_trained_mean(window, dtype, kernels, monkeypatch):
     wanted = mean(x.double())
     tolerance = TOLERANCES.get(dtype, 1e-6)
     torch.testing.assert_close(fused(x).double(), wanted, rtol=tolerance, atol=4 * tolerance)
-    assert means.can_take(x) == (
-        kernels == "on" and dtype in TOLERANCES and means._library() is not None
+    assert window_means.can_take(x) == (
+        kernels == "on" and dtype in TOLERANCES and window_means._library() is not None
     )
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from restore_cli.engine.kernels.amx_conv import Conv3x3, is_available
+from restore_cli.engine.kernels.amx import Conv3x3, is_available
 
 needs_amx = pytest.mark.skipif(not is_available(), reason="no AMX, or no kernels for it, here")
 
